@@ -1,1 +1,9 @@
-//! structures
+//! The containers: hash table, listpack, intset, list of listpacks, ordered tree with ranks.
+//!
+//! They know nothing of Redis commands, of time or of each other's users. Random numbers and hash
+//! seeds are arguments. This crate and `runtime` are the only ones that may use `unsafe`; each block
+//! carries its argument, each structure a model-based property test.
+
+pub mod entry;
+pub mod table;
+mod table_scan;
