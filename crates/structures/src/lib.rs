@@ -5,5 +5,6 @@
 //! carries its argument, each structure a model-based property test.
 
 pub mod entry;
+pub mod rank_tree;
 pub mod table;
 mod table_scan;
