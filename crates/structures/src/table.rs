@@ -77,6 +77,29 @@ fn tag_of(hash: u64) -> u64 {
     hash >> 48
 }
 
+/// What becomes of an entry that a look-up found.
+pub enum Fate {
+    Keep,
+    /// Treated as absent, but left where it is.
+    Hide,
+    /// Taken out of the table.
+    Remove,
+}
+
+pub enum Found<'a, V> {
+    Absent,
+    Removed(OwnedEntry<V>),
+    Live(EntryMut<'a, V>),
+}
+
+pub enum Inserted<V> {
+    /// The entry was there.
+    No,
+    Yes,
+    /// A new entry in the place of a dead one.
+    Replacing(OwnedEntry<V>),
+}
+
 pub struct Table<V> {
     /// Segments of `SEGMENT` buckets; the first one holds `first_capacity` while it is alone.
     dir: Vec<NonNull<Bucket>>,
@@ -244,6 +267,52 @@ impl<V> Table<V> {
         }
     }
 
+    /// Looks a key up and lets `fate` decide whether the entry found may be seen: the one place where
+    /// an expired entry is recognised, in the same look-up that needs it.
+    #[inline]
+    pub fn find_live(&mut self, hash: u64, key: &[u8], fate: impl FnOnce(EntryRef<'_, V>) -> Fate) -> Found<'_, V> {
+        let Some(mut word) = self.find_word(hash, key) else { return Found::Absent };
+        // SAFETY: as in `find_mut`.
+        let cell = unsafe { Cell::from_bits(*word.as_ref() & POINTER) };
+        match fate(EntryRef::new(cell)) {
+            // SAFETY: as in `find_mut`.
+            Fate::Keep => Found::Live(unsafe { EntryMut::new(cell, word.as_mut(), &mut self.cell_bytes) }),
+            Fate::Hide => Found::Absent,
+            // SAFETY: `word` is the live slot found above.
+            Fate::Remove => Found::Removed(unsafe { self.unlink(word) }),
+        }
+    }
+
+    /// As [`Table::find_live`], adding what `make` returns when there is nothing to be seen.
+    /// An entry that `fate` removes is returned beside the new one.
+    #[inline]
+    pub fn find_or_insert<'v>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        fate: impl FnOnce(EntryRef<'_, V>) -> Fate,
+        make: impl FnOnce() -> (NewValue<'v, V>, u8, u32),
+    ) -> (EntryMut<'_, V>, Inserted<V>)
+    where
+        V: 'v,
+    {
+        let mut removed = None;
+        if let Some(mut word) = self.find_word(hash, key) {
+            // SAFETY: as in `find_mut`.
+            let cell = unsafe { Cell::from_bits(*word.as_ref() & POINTER) };
+            if matches!(fate(EntryRef::new(cell)), Fate::Keep) {
+                // SAFETY: as in `find_mut`.
+                let entry = unsafe { EntryMut::new(cell, word.as_mut(), &mut self.cell_bytes) };
+                return (entry, Inserted::No);
+            }
+            // SAFETY: `word` is the live slot found above.
+            removed = Some(unsafe { self.unlink(word) });
+        }
+        let (value, tag, aux) = make();
+        let entry = self.insert_new(hash, key, value, tag, aux, None);
+        (entry, removed.map_or(Inserted::Yes, Inserted::Replacing))
+    }
+
     /// Adds an entry for a key that is NOT in the table (the caller looked).
     pub fn insert_new(
         &mut self,
@@ -253,12 +322,13 @@ impl<V> Table<V> {
         tag: u8,
         aux: u32,
         expiry: Option<i64>,
-    ) -> EntryRef<'_, V> {
+    ) -> EntryMut<'_, V> {
         debug_assert!(self.find_word(hash, key).is_none());
         let cell = Cell::allocate(key, value, tag, aux, expiry);
         self.cell_bytes += EntryRef::new(cell).heap_bytes();
-        self.place(hash, cell);
-        EntryRef::new(cell)
+        let mut word = self.place(hash, cell);
+        // SAFETY: `place` returns the slot that holds the cell.
+        EntryMut::new(cell, unsafe { word.as_mut() }, &mut self.cell_bytes)
     }
 
     /// Puts an entry taken from another table (or this one) back; its key must not be present.
@@ -271,26 +341,27 @@ impl<V> Table<V> {
         self.place(hash, cell);
     }
 
-    fn place(&mut self, hash: u64, cell: Cell<V>) {
+    /// Grows if due, then links the cell and returns its slot.
+    fn place(&mut self, hash: u64, cell: Cell<V>) -> NonNull<u64> {
         if self.count == 0 {
             self.add_first_bucket();
         }
-        self.link(self.bucket(self.index_of(hash)), hash, cell);
         self.len += 1;
         if self.len * 2 > self.count * GROW_NUMERATOR {
             self.grow_one();
         }
+        self.link(self.bucket(self.index_of(hash)), hash, cell)
     }
 
     /// Writes the cell into the first free slot of the chain, which grows if there is none.
-    fn link(&mut self, mut bucket: NonNull<Bucket>, hash: u64, cell: Cell<V>) {
+    fn link(&mut self, mut bucket: NonNull<Bucket>, hash: u64, cell: Cell<V>) -> NonNull<u64> {
         let word = (tag_of(hash) << 48) | cell.to_bits();
         loop {
             // SAFETY: the bucket is live; `&mut self` makes this the only access.
             let b = unsafe { bucket.as_mut() };
             if let Some(slot) = b.words[..SLOTS].iter_mut().find(|w| **w & POINTER == 0) {
                 *slot = word;
-                return;
+                return NonNull::from(slot);
             }
             bucket = match b.next() {
                 Some(next) => next,
@@ -305,8 +376,28 @@ impl<V> Table<V> {
     }
 
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<OwnedEntry<V>> {
-        let mut word = self.find_word(hash, key)?;
-        // SAFETY: a live slot, exclusive through `&mut self`; clearing it hands the cell over.
+        let word = self.find_word(hash, key)?;
+        // SAFETY: a live slot of this table.
+        Some(unsafe { self.unlink(word) })
+    }
+
+    /// Removes the first entry with this hash that `wanted` accepts.
+    pub fn remove_where(&mut self, hash: u64, wanted: impl Fn(EntryRef<'_, V>) -> bool) -> Option<OwnedEntry<V>> {
+        let mut key = None;
+        self.visit_hash(hash, |entry| {
+            if key.is_none() && wanted(entry) && self.hash(entry.key()) == hash {
+                key = Some(entry.key());
+            }
+        });
+        let word = self.find_word(hash, key?)?;
+        // SAFETY: a live slot of this table.
+        Some(unsafe { self.unlink(word) })
+    }
+
+    /// # Safety
+    /// `word` is a slot of this table that holds a live cell.
+    unsafe fn unlink(&mut self, mut word: NonNull<u64>) -> OwnedEntry<V> {
+        // SAFETY: the caller's promise; clearing the slot hands the cell over.
         let cell = unsafe {
             let cell = Cell::from_bits(*word.as_ref() & POINTER);
             *word.as_mut() = 0;
@@ -317,7 +408,7 @@ impl<V> Table<V> {
         if self.count > 1 && self.len * 2 < self.count * SHRINK_NUMERATOR {
             self.shrink_one();
         }
-        Some(OwnedEntry::new(cell))
+        OwnedEntry::new(cell)
     }
 
     /// Makes room for about `additional` more entries ahead of a bulk load into an empty table.

@@ -1,0 +1,397 @@
+//! The keyspace: typed access to keys, creation, removal, renaming, iteration.
+//!
+//! One rule everywhere: a look-up goes through [`Keyspace::fate`], so an expired key is never seen.
+//! Where the keyspace may delete (a primary) the look-up removes it and notes that; where it may not
+//! (a replica, or expiry paused) it is only hidden or kept.
+
+use crate::access::{Access, Tracking};
+use crate::db::Db;
+use crate::evict::EvictionPool;
+use crate::journal::{Journal, NotifyClass, Removal};
+use crate::rng::Rng;
+use crate::value::{Entry, Kind, Type, Value, WrongType};
+use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry, OwnedValue};
+use structures::table::{Fate, Found, Inserted};
+
+/// Removed values that take at least this many frees are handed out to be dropped elsewhere.
+const GARBAGE_EFFORT: usize = 64;
+
+#[derive(Default, Clone, Copy, Debug)]
+pub struct KeyspaceStats {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    pub evicted: u64,
+}
+
+/// What a look-up does about an expired key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpiredKeys {
+    /// Delete it and note the removal (a primary).
+    Delete,
+    /// Treat it as absent, leave it (a replica: the primary decides; or deletes are paused).
+    Hide,
+    /// Treat it as present (loading, applying a primary's stream).
+    Keep,
+}
+
+pub struct Keyspace {
+    pub(crate) dbs: Vec<Db>,
+    pub(crate) now_ms: i64,
+    pub(crate) access: Access,
+    pub(crate) pool: EvictionPool,
+    pub expired_keys: ExpiredKeys,
+    /// False while a client asked not to disturb LRU data (CLIENT NO-TOUCH).
+    pub touch: bool,
+    pub journal: Journal,
+    pub stats: KeyspaceStats,
+    pub rng: Rng,
+    /// Big values on their way out; whoever drives the engine drops them where it does not hurt.
+    pub garbage: Vec<Garbage>,
+    seed: u64,
+    per_slot: bool,
+}
+
+/// Something big to be dropped elsewhere.
+pub enum Garbage {
+    Entry(OwnedEntry<Value>),
+    Value(Value),
+    Db(Db),
+}
+
+impl Garbage {
+    /// Keys (or values) it holds.
+    pub fn objects(&self) -> usize {
+        match self {
+            Garbage::Entry(_) | Garbage::Value(_) => 1,
+            Garbage::Db(db) => db.len(),
+        }
+    }
+}
+
+impl Keyspace {
+    /// `seed` keys the hash tables and every random choice; `per_slot` gives each cluster slot its
+    /// own table.
+    pub fn new(databases: usize, seed: u64, per_slot: bool) -> Keyspace {
+        let mut rng = Rng::new(seed);
+        let hash_seed = rng.next_u64();
+        Keyspace {
+            dbs: (0..databases).map(|_| Db::new(hash_seed, per_slot)).collect(),
+            now_ms: 0,
+            access: Access::new(rng.next_u64()),
+            pool: EvictionPool::default(),
+            expired_keys: ExpiredKeys::Delete,
+            touch: true,
+            journal: Journal::default(),
+            stats: KeyspaceStats::default(),
+            rng,
+            garbage: Vec::new(),
+            seed: hash_seed,
+            per_slot,
+        }
+    }
+
+    /// The time that expiry and LRU data go by, Unix milliseconds.
+    #[inline]
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+        self.access.set_now(now_ms);
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    pub fn track_lru(&mut self) {
+        self.access.tracking = Tracking::Lru;
+    }
+
+    pub fn track_lfu(&mut self, log_factor: u32, decay_minutes: u32) {
+        self.access.tracking = Tracking::Lfu { log_factor, decay_minutes };
+    }
+
+    pub fn db_count(&self) -> usize {
+        self.dbs.len()
+    }
+
+    pub fn db(&self, db: u32) -> &Db {
+        &self.dbs[db as usize]
+    }
+
+    /// Starts loading what a look-up of `key` will need. Call for a whole batch, then
+    /// [`Keyspace::prefetch_cell`] for the batch, then run it.
+    #[inline]
+    pub fn prefetch_bucket(&self, db: u32, key: &[u8]) -> u64 {
+        let db = &self.dbs[db as usize];
+        let hash = db.hash(key);
+        db.tables[db.table_index(key)].prefetch_bucket(hash);
+        hash
+    }
+
+    #[inline]
+    pub fn prefetch_cell(&self, db: u32, key: &[u8], hash: u64) {
+        let db = &self.dbs[db as usize];
+        db.tables[db.table_index(key)].prefetch_cell(hash);
+    }
+
+    /// Looks a key up; an expired one is removed (or hidden, or kept) on the way.
+    #[inline]
+    fn find(&mut self, db: u32, key: &[u8], look: Look) -> Option<EntryMut<'_, Value>> {
+        let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
+        match dbs[db as usize].find_live(key, self.expired_keys, self.now_ms) {
+            Found::Live(mut entry) => {
+                if look.touch && self.touch {
+                    let bits = access.touch(entry.get().aux());
+                    entry.set_aux(bits);
+                }
+                if look.count {
+                    stats.hits += 1;
+                }
+                return Some(entry);
+            }
+            Found::Absent => {}
+            Found::Removed(dead) => note_expired(stats, journal, garbage, db, dead),
+        }
+        if look.count {
+            stats.misses += 1;
+            journal.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
+        }
+        None
+    }
+
+    /// A look-up by a reading command: counts a hit or a miss, notes the access.
+    #[inline]
+    pub fn read(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
+        self.find(db, key, Look { touch: true, count: true }).map(|e| Entry(e.into_ref()))
+    }
+
+    /// A look-up that leaves statistics and LRU data alone (TTL, OBJECT, TYPE, existence tests).
+    #[inline]
+    pub fn peek(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
+        self.find(db, key, Look { touch: false, count: false }).map(|e| Entry(e.into_ref()))
+    }
+
+    /// A look-up by a writing command: notes the access, counts nothing.
+    #[inline]
+    pub(crate) fn find_mut(&mut self, db: u32, key: &[u8]) -> Option<EntryMut<'_, Value>> {
+        self.find(db, key, Look { touch: true, count: false })
+    }
+
+    /// The container of type `K` at `key`, for reading.
+    #[inline]
+    pub fn get<K: Kind>(&mut self, db: u32, key: &[u8]) -> Result<Option<&K>, WrongType> {
+        match self.read(db, key) {
+            None => Ok(None),
+            Some(entry) => entry.get::<K>().map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The container of type `K` at `key`, for writing. When the command emptied it, call
+    /// [`Keyspace::delete`].
+    #[inline]
+    pub fn get_mut<K: Kind>(&mut self, db: u32, key: &[u8]) -> Result<Option<&mut K>, WrongType> {
+        match self.find_mut(db, key) {
+            None => Ok(None),
+            Some(entry) => entry.into_payload().and_then(K::of_mut).map(Some).ok_or(WrongType),
+        }
+    }
+
+    /// The container of type `K` at `key`, made by `make` if there is none. A command must not
+    /// leave it empty: check its arguments before calling this.
+    #[inline]
+    pub fn get_or_create<K: Kind>(&mut self, db: u32, key: &[u8], make: impl FnOnce() -> K) -> Result<&mut K, WrongType> {
+        let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
+        let d = &mut dbs[db as usize];
+        let (entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
+            (NewValue::Payload(make().wrap()), K::TYPE as u8, access.fresh())
+        });
+        let is_new = !matches!(inserted, Inserted::No);
+        if let Inserted::Replacing(dead) = inserted {
+            note_expired(stats, journal, garbage, db, dead);
+        }
+        if is_new {
+            journal.ready(db, key);
+            journal.notify(NotifyClass::NEW, "new", db, key);
+        }
+        entry.into_payload().and_then(K::of_mut).ok_or(WrongType)
+    }
+
+    /// Whether the key exists, of whatever type.
+    pub fn exists(&mut self, db: u32, key: &[u8]) -> bool {
+        self.peek(db, key).is_some()
+    }
+
+    /// Puts a container (or long string) at `key`, replacing whatever was there.
+    pub fn put(&mut self, db: u32, key: &[u8], value: Value, expiry_ms: Option<i64>) {
+        self.delete(db, key);
+        let tag = value.kind() as u8;
+        self.insert_new(db, key, NewValue::Payload(value), tag, expiry_ms);
+    }
+
+    /// Adds a key known to be absent.
+    pub(crate) fn insert_new(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, tag: u8, expiry_ms: Option<i64>) {
+        let d = &mut self.dbs[db as usize];
+        let (hash, index) = (d.hash(key), d.table_index(key));
+        d.tables[index].insert_new(hash, key, value, tag, self.access.fresh(), expiry_ms);
+        d.added();
+        d.reindex(index, hash, None, expiry_ms);
+        self.journal.ready(db, key);
+        self.journal.notify(NotifyClass::NEW, "new", db, key);
+    }
+
+    /// Takes a key out. Expired keys count as absent (and are removed).
+    pub fn take(&mut self, db: u32, key: &[u8]) -> Option<OwnedEntry<Value>> {
+        self.find(db, key, Look { touch: false, count: false })?;
+        self.dbs[db as usize].remove(key)
+    }
+
+    /// Deletes a key; big values go to `garbage`. True if it was there.
+    pub fn delete(&mut self, db: u32, key: &[u8]) -> bool {
+        match self.take(db, key) {
+            Some(entry) => {
+                discard(&mut self.garbage, entry);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Moves a key's value, expiry and access data to another name or database, replacing what is
+    /// there. False if the source does not exist.
+    pub fn rename(&mut self, from_db: u32, from: &[u8], to_db: u32, to: &[u8]) -> bool {
+        let Some(entry) = self.take(from_db, from) else { return false };
+        self.delete(to_db, to);
+        let (tag, aux, expiry) = (entry.get().tag(), entry.get().aux(), entry.get().expiry());
+        let d = &mut self.dbs[to_db as usize];
+        let (hash, index) = (d.hash(to), d.table_index(to));
+        let value = entry.into_value();
+        let new = match value {
+            OwnedValue::Int(n) => NewValue::Int(n),
+            OwnedValue::Bytes(ref b) => NewValue::Bytes(b),
+            OwnedValue::Payload(v) => NewValue::Payload(v),
+        };
+        d.tables[index].insert_new(hash, to, new, tag, aux, expiry);
+        d.added();
+        d.reindex(index, hash, None, expiry);
+        self.journal.ready(to_db, to);
+        true
+    }
+
+    /// Overwrites LRU or LFU data (RESTORE, DEBUG).
+    pub fn set_access(&mut self, db: u32, key: &[u8], bits: u32) {
+        if let Some(mut entry) = self.find(db, key, Look { touch: false, count: false }) {
+            entry.set_aux(bits);
+        }
+    }
+
+    /// Every entry of a database, expired or not, in no order.
+    pub fn iter(&self, db: u32) -> impl Iterator<Item = Entry<'_>> {
+        self.dbs[db as usize].iter().map(Entry)
+    }
+
+    /// Whether an entry met by iteration has expired.
+    pub fn is_expired(&self, entry: &Entry<'_>) -> bool {
+        self.expired_keys != ExpiredKeys::Keep && entry.expiry_ms().is_some_and(|at| at <= self.now_ms)
+    }
+
+    /// One SCAN step: visits the entries at `cursor`, expired ones included, and returns the next
+    /// cursor (0 at the end).
+    pub fn scan<'a>(&'a self, db: u32, cursor: u64, mut visit: impl FnMut(Entry<'a>)) -> u64 {
+        self.dbs[db as usize].scan(cursor, &mut |e| visit(Entry(e)))
+    }
+
+    /// A random key that has not expired, if one is found within reason.
+    pub fn random_key(&mut self, db: u32) -> Option<Vec<u8>> {
+        let tries = if self.dbs[db as usize].volatile_len() == self.dbs[db as usize].len() { 100 } else { usize::MAX };
+        for _ in 0..tries {
+            let Keyspace { dbs, rng, .. } = self;
+            let d = &dbs[db as usize];
+            if d.is_empty() {
+                return None;
+            }
+            let table = d.random_table(rng)?;
+            let key = d.tables[table].random(|| rng.next_u64())?.key().to_vec();
+            if self.exists(db, &key) || tries == 1 {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: u32, b: u32) {
+        self.dbs.swap(a as usize, b as usize);
+    }
+
+    /// Empties a database; its content goes to `garbage`. Returns the number of keys.
+    pub fn flush(&mut self, db: u32) -> usize {
+        let fresh = Db::new(self.seed, self.per_slot);
+        let old = std::mem::replace(&mut self.dbs[db as usize], fresh);
+        let keys = old.len();
+        if keys > 0 {
+            self.garbage.push(Garbage::Db(old));
+        }
+        keys
+    }
+
+    /// The entry's LFU counter after decay.
+    pub fn frequency(&self, entry: &Entry<'_>) -> u32 {
+        self.access.frequency(entry.access())
+    }
+
+    /// Seconds since the entry was used.
+    pub fn idle_seconds(&self, entry: &Entry<'_>) -> u32 {
+        self.access.idle_seconds(entry.access())
+    }
+
+    /// Keys per type, for tests and INFO; walks everything.
+    pub fn count_types(&self, db: u32) -> [usize; Type::ALL.len()] {
+        let mut counts = [0; Type::ALL.len()];
+        for entry in self.iter(db) {
+            counts[entry.kind() as usize] += 1;
+        }
+        counts
+    }
+}
+
+/// What a look-up does besides looking.
+#[derive(Clone, Copy)]
+struct Look {
+    touch: bool,
+    count: bool,
+}
+
+/// Drops a removed entry, or hands it out if that would take long.
+pub(crate) fn discard(garbage: &mut Vec<Garbage>, entry: OwnedEntry<Value>) {
+    if entry.get().payload().is_some_and(|v| v.free_effort() >= GARBAGE_EFFORT) {
+        garbage.push(Garbage::Entry(entry));
+    }
+}
+
+pub(crate) fn note_expired(
+    stats: &mut KeyspaceStats,
+    journal: &mut Journal,
+    garbage: &mut Vec<Garbage>,
+    db: u32,
+    dead: OwnedEntry<Value>,
+) {
+    let key = dead.get().key();
+    stats.expired += 1;
+    journal.notify(NotifyClass::EXPIRED, "expired", db, key);
+    journal.touched(db, key);
+    if journal.track_removals {
+        journal.removals.push((db, key.into(), Removal::Expired));
+    }
+    discard(garbage, dead);
+}
+
+pub(crate) fn fate(mode: ExpiredKeys, now_ms: i64, entry: EntryRef<'_, Value>) -> Fate {
+    match entry.expiry() {
+        Some(at) if at <= now_ms => match mode {
+            ExpiredKeys::Delete => Fate::Remove,
+            ExpiredKeys::Hide => Fate::Hide,
+            ExpiredKeys::Keep => Fate::Keep,
+        },
+        _ => Fate::Keep,
+    }
+}
