@@ -1,0 +1,344 @@
+//! Doubles as text: how Redis since 7.2 prints them, and which texts it takes for one.
+//!
+//! Whole numbers up to 2^62 print as integers. Everything else prints the digits that Grisu2 finds
+//! (Loitsch, "Printing floating-point numbers quickly and accurately with integers", 2010): they
+//! read back as the same double and are nearly always the shortest that do. Where they are not,
+//! users can see which digits were chosen, so the algorithm's free choices (which cached power,
+//! boundaries one unit inside) are those that the reference servers were observed to make. The
+//! point moves as in "0.0001", "123.5", "1e+30", "1.5e-10".
+//!
+//! Tests: at the bottom, with texts observed from the reference, and `tests/properties.rs`.
+
+use crate::int::{self, parse_i64};
+use crate::literal::{Binary, Magnitude, parse_literal};
+use crate::powers_of_ten::{FIRST, SIGNIFICANDS, STEP, binary_exponent};
+
+/// Enough for every text of a double.
+pub const MAX_TEXT_LEN: usize = 32;
+
+/// Up to here whole doubles print as integers.
+const INTEGER_MAX: f64 = (1u64 << 62) as f64;
+
+const FRACTION_BITS: i32 = 52;
+const HIDDEN_BIT: u64 = 1 << FRACTION_BITS;
+/// The exponent of an integer significand, for the stored exponent 0.
+const EXPONENT_MIN: i32 = -1074;
+
+/// Appends the text of a double, as in replies and for scores of sorted sets.
+pub fn write_double(out: &mut Vec<u8>, value: f64) {
+    let mut text = [0; MAX_TEXT_LEN];
+    let len = format_double(value, &mut text);
+    out.extend_from_slice(&text[..len]);
+}
+
+/// Writes the text of a double at the start of `text` and returns its length.
+pub fn format_double(value: f64, text: &mut [u8; MAX_TEXT_LEN]) -> usize {
+    let mut cursor = Cursor { text, len: 0 };
+    if value.is_nan() {
+        cursor.put(b"nan");
+    } else if value.is_infinite() {
+        cursor.put(if value > 0.0 { b"inf" } else { b"-inf" });
+    } else if value == 0.0 {
+        cursor.put(if value.is_sign_negative() {
+            b"-0"
+        } else {
+            b"0"
+        });
+    } else if value.abs() <= INTEGER_MAX && value.trunc() == value {
+        let mut digits = [0; int::MAX_TEXT_LEN];
+        let start = int::format_i64(value as i64, &mut digits);
+        cursor.put(&digits[start..]);
+    } else {
+        if value < 0.0 {
+            cursor.put(b"-");
+        }
+        let mut digits = [0; DIGITS_MAX];
+        let (count, exponent) = shortest_digits(value.abs(), &mut digits);
+        place_point(&digits[..count], exponent, &mut cursor);
+    }
+    cursor.len
+}
+
+/// Reads a whole text as a double by the rules of Redis: what `strtod` takes, hexadecimal and
+/// infinity included, but no NaN, no blanks, nothing that overflows or vanishes.
+pub fn parse_double(text: &[u8]) -> Option<f64> {
+    // Most scores are short integers, which are exact.
+    if text.len() <= 15
+        && let Some(integer) = parse_i64(text)
+    {
+        return Some(integer as f64);
+    }
+    let literal = parse_literal(text)?;
+    let magnitude = match &literal.magnitude {
+        Magnitude::Infinity => f64::INFINITY,
+        Magnitude::Hexadecimal(digits) => match Binary::from_hexadecimal(digits) {
+            None => 0.0,
+            Some(binary) => in_range(binary_to_double(binary))?,
+        },
+        Magnitude::Decimal(digits) => {
+            let unsigned = text
+                .strip_prefix(b"-")
+                .or(text.strip_prefix(b"+"))
+                .unwrap_or(text);
+            // The literal's grammar is ASCII and part of what Rust reads.
+            let value = std::str::from_utf8(unsigned).ok()?.parse().ok()?;
+            let mut all = digits.whole.iter().chain(digits.fraction);
+            if all.all(|&digit| digit == b'0') {
+                0.0
+            } else {
+                in_range(value)?
+            }
+        }
+    };
+    Some(if literal.negative {
+        -magnitude
+    } else {
+        magnitude
+    })
+}
+
+fn in_range(value: f64) -> Option<f64> {
+    (value.is_finite() && value != 0.0).then_some(value)
+}
+
+fn binary_to_double(binary: Binary) -> f64 {
+    let (significand, exponent) = binary.round(FRACTION_BITS as u32 + 1, i64::from(EXPONENT_MIN));
+    let stored = exponent - i64::from(EXPONENT_MIN) + 1;
+    if stored > 2046 {
+        return f64::INFINITY;
+    }
+    if significand < HIDDEN_BIT {
+        return f64::from_bits(significand);
+    }
+    f64::from_bits((significand - HIDDEN_BIT) | (stored as u64) << FRACTION_BITS)
+}
+
+struct Cursor<'a> {
+    text: &'a mut [u8; MAX_TEXT_LEN],
+    len: usize,
+}
+
+impl Cursor<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.text[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn put_zeros(&mut self, count: usize) {
+        self.text[self.len..self.len + count].fill(b'0');
+        self.len += count;
+    }
+}
+
+/// Spells `digits · 10^exponent`, plainly where that stays short.
+fn place_point(digits: &[u8], exponent: i32, cursor: &mut Cursor<'_>) {
+    let count = digits.len() as i32;
+    // The power of ten of the first digit.
+    let leading = exponent + count - 1;
+    if exponent >= 0 && leading.abs() < count + 7 {
+        cursor.put(digits);
+        cursor.put_zeros(exponent as usize);
+    } else if exponent < 0 && (exponent > -7 || leading.abs() < 4) {
+        let whole = count + exponent;
+        if whole > 0 {
+            let (whole, fraction) = digits.split_at(whole as usize);
+            cursor.put(whole);
+            cursor.put(b".");
+            cursor.put(fraction);
+        } else {
+            cursor.put(b"0.");
+            cursor.put_zeros(whole.unsigned_abs() as usize);
+            cursor.put(digits);
+        }
+    } else {
+        let (first, rest) = digits.split_at(1);
+        cursor.put(first);
+        if !rest.is_empty() {
+            cursor.put(b".");
+            cursor.put(rest);
+        }
+        cursor.put(if leading < 0 { b"e-" } else { b"e+" });
+        let mut text = [0; int::MAX_TEXT_LEN];
+        let start = int::format_u64(u64::from(leading.unsigned_abs()), &mut text);
+        cursor.put(&text[start..]);
+    }
+}
+
+const DIGITS_MAX: usize = 20;
+
+/// A binary number `significand · 2^exponent`.
+#[derive(Clone, Copy)]
+struct Scaled {
+    significand: u64,
+    exponent: i32,
+}
+
+impl Scaled {
+    fn normalised(self) -> Scaled {
+        let zeros = self.significand.leading_zeros();
+        Scaled {
+            significand: self.significand << zeros,
+            exponent: self.exponent - zeros as i32,
+        }
+    }
+
+    /// The product's upper half, rounded.
+    fn times(self, other: Scaled) -> Scaled {
+        let product = u128::from(self.significand) * u128::from(other.significand);
+        Scaled {
+            significand: ((product + (1 << 63)) >> 64) as u64,
+            exponent: self.exponent + other.exponent + 64,
+        }
+    }
+}
+
+/// Grisu2: digits and their power of ten for a positive finite double. Returns their count and
+/// the exponent of the last.
+fn shortest_digits(value: f64, digits: &mut [u8; DIGITS_MAX]) -> (usize, i32) {
+    let bits = value.to_bits();
+    let fraction = bits & (HIDDEN_BIT - 1);
+    let stored = (bits >> FRACTION_BITS) as i32;
+    let exact = if stored == 0 {
+        Scaled {
+            significand: fraction,
+            exponent: EXPONENT_MIN,
+        }
+    } else {
+        Scaled {
+            significand: fraction | HIDDEN_BIT,
+            exponent: EXPONENT_MIN + stored - 1,
+        }
+    };
+
+    // The middles between this double and its neighbours; the lower neighbour is nearer where the
+    // exponent changes.
+    let upper = Scaled {
+        significand: exact.significand * 2 + 1,
+        exponent: exact.exponent - 1,
+    };
+    let upper = upper.normalised();
+    let closer = i32::from(fraction == 0 && stored != 0);
+    let lower =
+        ((exact.significand << (1 + closer)) - 1) << (exact.exponent - 1 - closer - upper.exponent);
+    let lower = Scaled {
+        significand: lower,
+        exponent: upper.exponent,
+    };
+
+    let (power, decimal) = cached_power(upper.exponent);
+    let middle = exact.normalised().times(power);
+    let upper = upper.times(power);
+    let lower = lower.times(power);
+    // Each product may be off by one unit: stay inside.
+    let upper = Scaled {
+        significand: upper.significand - 1,
+        ..upper
+    };
+    let lower = lower.significand + 1;
+    let (count, exponent) = generate_digits(middle.significand, upper, lower, digits);
+    (count, exponent - decimal)
+}
+
+/// A power of ten that scales a number of that exponent into the range where the whole part fits
+/// 32 bits, and its decimal exponent. Where two would do, the choice is that of the reference.
+fn cached_power(exponent: i32) -> (Scaled, i32) {
+    const TARGET: std::ops::RangeInclusive<i32> = -60..=-32;
+    const LOG10_OF_2: f64 = 0.301_029_995_663_981_14;
+    let estimate = (f64::from(-(exponent + SIGNIFICANDS.len() as i32)) * LOG10_OF_2) as i32;
+    let mut index = (estimate - FIRST) / STEP;
+    loop {
+        let decimal = FIRST + index * STEP;
+        let power = Scaled {
+            significand: SIGNIFICANDS[index as usize],
+            exponent: binary_exponent(decimal),
+        };
+        let product = exponent + power.exponent + 64;
+        if product < *TARGET.start() {
+            index += 1;
+        } else if product > *TARGET.end() {
+            index -= 1;
+        } else {
+            return (power, decimal);
+        }
+    }
+}
+
+/// Emits digits of `upper` until what is left out is within the interval, then lowers the last
+/// digit towards `middle`.
+fn generate_digits(
+    middle: u64,
+    upper: Scaled,
+    lower: u64,
+    digits: &mut [u8; DIGITS_MAX],
+) -> (usize, i32) {
+    let mut interval = upper.significand - lower;
+    let mut distance = upper.significand - middle;
+    let point = upper.exponent.unsigned_abs();
+    let one = 1u64 << point;
+    let mut whole = upper.significand >> point;
+    let mut rest = upper.significand & (one - 1);
+    let mut count = 0;
+
+    for position in (0..10).rev() {
+        let scale = 10u64.pow(position);
+        let digit = (whole / scale) as u8;
+        whole %= scale;
+        if digit != 0 || count > 0 {
+            digits[count] = b'0' + digit;
+            count += 1;
+        }
+        let left = (whole << point) + rest;
+        if left <= interval {
+            lower_last(
+                &mut digits[count - 1],
+                interval,
+                left,
+                scale << point,
+                distance,
+            );
+            return (count, position as i32);
+        }
+    }
+    let mut position = 0;
+    loop {
+        rest *= 10;
+        interval *= 10;
+        distance = distance.wrapping_mul(10);
+        position -= 1;
+        let digit = (rest >> point) as u8;
+        rest &= one - 1;
+        if digit != 0 || count > 0 {
+            digits[count] = b'0' + digit;
+            count += 1;
+        }
+        if rest < interval {
+            lower_last(&mut digits[count - 1], interval, rest, one, distance);
+            return (count, position);
+        }
+    }
+}
+
+/// Lowers a digit of weight `unit` while that brings the number nearer to the middle and keeps it
+/// in the interval. All are distances from the upper boundary.
+fn lower_last(digit: &mut u8, interval: u64, mut left: u64, unit: u64, distance: u64) {
+    while left < distance
+        && interval - left >= unit
+        && (left + unit < distance || distance - left > left + unit - distance)
+    {
+        *digit -= 1;
+        left += unit;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bignum::Natural;
+
+    fn text(value: f64) -> String {
+        let mut out = Vec::new();
+        write_double(&mut out, value);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+    //TESTS
+}
