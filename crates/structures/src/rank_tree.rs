@@ -150,6 +150,7 @@ impl<T: Copy + Ord> RankTree<T> {
                 NodeRef::Inner(block) => {
                     let entries = block.as_slice();
                     let index = node::child_of(entries, item);
+                    entries[index].prefetch_leaf();
                     rank += node::count_before(entries, index, total);
                     (node, total) = (&entries[index].child, entries[index].count);
                 }
@@ -189,6 +190,7 @@ impl<T: Copy + Ord> RankTree<T> {
                 NodeRef::Inner(block) => {
                     let entries = block.as_slice();
                     let index = entries[1..].partition_point(|entry| is_below(&entry.key));
+                    entries[index].prefetch_leaf();
                     rank += node::count_before(entries, index, total);
                     (node, total) = (&entries[index].child, entries[index].count);
                 }

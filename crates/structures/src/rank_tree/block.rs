@@ -400,6 +400,34 @@ impl<T> Node<T> {
     }
 }
 
+impl<T> Entry<T> {
+    /// Asks for the child's memory when it is a leaf, all at once: the search in it would
+    /// otherwise wait for one cache miss after the other (at 10 M items a third of an insert).
+    pub(super) fn prefetch_leaf(&self) {
+        if self.count <= capacity_in::<T>(LEAF_BYTES) {
+            prefetch(self.child.head.as_ptr().cast::<u8>());
+        }
+    }
+}
+
+/// Prefetches what an average leaf takes. A fixed number of lines, because a loop as long as the
+/// leaf is a branch that is predicted wrong.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn prefetch(start: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    const LINE_BYTES: usize = 64;
+    const LINES: usize = 12;
+    for line in 0..LINES {
+        let address = start.wrapping_add(line * LINE_BYTES);
+        // SAFETY: a prefetch is a hint: it does not fault and does not read in the sense of the
+        // language, and `wrapping_add` does not claim that the address is in bounds.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+fn prefetch(_start: *const u8) {}
+
 impl<T> Drop for Node<T> {
     fn drop(&mut self) {
         match self.as_mut() {

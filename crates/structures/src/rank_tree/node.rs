@@ -126,6 +126,7 @@ pub(super) fn insert<T: Copy + Ord>(
         child_of(entries, &item)
     };
     let entry = &mut entries[index];
+    entry.prefetch_leaf();
     let below_min = index == 0 && item < entry.key;
     let outcome = insert(&mut entry.child, item, rightmost && index == last, meter);
     match outcome {
@@ -237,6 +238,7 @@ pub(super) fn replace<T: Copy + Ord>(node: &mut Node<T>, old: &T, new: T) -> Rep
         return Replaced::Elsewhere;
     }
     let entry = &mut entries[index];
+    entry.prefetch_leaf();
     match replace(&mut entry.child, old, new) {
         Replaced::Done { min_changed: true } => {
             entry.key = min_of(&entry.child);
@@ -292,6 +294,7 @@ pub(super) fn remove<T: Copy + Ord>(
         NodeMut::Inner(block) => {
             let entries = block.as_mut_slice();
             let index = child_of(entries, item);
+            entries[index].prefetch_leaf();
             let cut = remove(&mut entries[index].child, item, meter)?;
             Some(settle(block, index, cut, meter))
         }
