@@ -4,6 +4,11 @@
 //! rounds (the machine may be shared). Usage: `cargo run --release -p structures --example
 //! bench_rank_tree`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program that measures reads the clock"
+)]
+
 use std::hint::black_box;
 use std::time::Instant;
 use structures::rank_tree::RankTree;
@@ -25,6 +30,14 @@ impl Xorshift {
 type Tree = RankTree<(u64, u64)>;
 
 fn main() {
+    filling();
+    changing();
+    let (tree, items, random) = random_tree();
+    reading(&tree, &items, random);
+    longest_steps();
+}
+
+fn filling() {
     let mut tree = Tree::new();
     report("ascending insert 1M", 1_000_000, || {
         tree = Tree::new();
@@ -42,7 +55,9 @@ fn main() {
         tree = random_tree().0;
     });
     report_bytes(&tree);
+}
 
+fn changing() {
     let (mut tree, mut items, mut random) = random_tree();
     report("random remove + insert in 100k", SIZE, || {
         for _ in 0..SIZE {
@@ -70,6 +85,9 @@ fn main() {
             items[index] = new;
         }
     });
+}
+
+fn reading(tree: &Tree, items: &[(u64, u64)], mut random: Xorshift) {
     report("rank_of", SIZE, || {
         for _ in 0..SIZE {
             let index = (random.next() % SIZE) as usize;
@@ -94,7 +112,6 @@ fn main() {
             black_box(tree.iter_from(rank).take(10).fold(0, |a, b| a ^ b.0));
         }
     });
-    longest_steps();
 }
 
 fn random_tree() -> (Tree, Vec<(u64, u64)>, Xorshift) {
@@ -107,7 +124,7 @@ fn random_tree() -> (Tree, Vec<(u64, u64)>, Xorshift) {
     (tree, items, random)
 }
 
-/// Times every single operation at 10 M items. The median of the worst is the machine's noise.
+/// Times every single insert up to 10 M items. The few worst are the machine's noise.
 fn longest_steps() {
     let mut random = Xorshift(0x2545_F491_4F6C_DD1D);
     let mut tree = Tree::new();
