@@ -295,6 +295,7 @@ const CLIENT: &[CommandSpec] = &[
                 &[
                     Arg::word("normal", "normal"),
                     Arg::word("master", "master"),
+                    Arg::word("primary", "primary").since("8.0.0"),
                     Arg::word("replica", "replica"),
                     Arg::word("pubsub", "pubsub"),
                 ],
