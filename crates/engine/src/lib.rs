@@ -1,1 +1,42 @@
-//! engine
+//! Sessions, the gate, dispatch, one file per command family, MULTI, blocking, pub/sub, INFO.
+//!
+//! A pure machine: bytes go in per session ([`Engine::feed`]), reply bytes come out
+//! ([`Engine::output`]), time and everything else about the process come through [`Host`]. The
+//! engine owns the data and all that touches it; nothing is global, nothing is locked, a command
+//! runs to completion.
+//!
+//! A request's way: `input` (parse a batch, prefetch) → `gate` (one ordered list of reasons to
+//! refuse) → `dispatch` (exhaustive match) → `cmd/…` (parse, act, reply) → `news` (watchers, blocked
+//! clients, notifications) → the session's `output`.
+//!
+//! Knows no sockets, files, replication or AOF. To add a command: its spec in `commands`, an arm in
+//! `dispatch`, a function in `cmd/…`. Tests: bottom of the files, `tests/`, and the process tests.
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+pub mod cmd;
+mod ctx;
+mod dispatch;
+mod effects;
+mod engine;
+mod error;
+mod gate;
+pub mod host;
+mod input;
+mod memory;
+mod news;
+mod output;
+pub mod pubsub;
+mod session;
+pub mod settings;
+mod stats;
+mod timer;
+mod watch;
+
+pub use ctx::{Args, Ctx};
+pub use effects::{Effect, Effects};
+pub use engine::{ConnInfo, Engine, SessionId};
+pub use error::{Outcome, ReplyError, texts};
+pub use host::Host;
+pub use session::{Session, SessionFlags};
+pub use stats::{CommandStats, Stats};

@@ -5,6 +5,7 @@
 //! carries its argument, each structure a model-based property test.
 
 pub mod entry;
+pub mod glob;
 pub mod rank_tree;
 pub mod table;
 mod table_scan;

@@ -1,0 +1,218 @@
+//! Commands that wait for a key (BLPOP and its kind).
+//!
+//! A blocked command is kept with its arguments and simply run again when one of its keys may serve
+//! it. If it still finds nothing it says so by blocking once more, and keeps its place in the queue.
+//! To add a blocking command: call [`crate::Ctx::block`] when there is nothing to take.
+
+use crate::ctx::{Args, Ctx};
+use crate::engine::{Engine, SessionId};
+use crate::session::{Session, SessionFlags};
+use commands::CommandId;
+use keyspace::Type;
+use resp::Writer;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a blocked client gets when its time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeoutReply {
+    Null,
+    NullArray,
+}
+
+pub struct Blocked {
+    pub command: CommandId,
+    pub args: Vec<Vec<u8>>,
+    pub db: u32,
+    pub keys: Vec<Box<[u8]>>,
+    pub wants: Type,
+    pub deadline_ms: Option<i64>,
+    pub on_timeout: TimeoutReply,
+}
+
+#[derive(Default)]
+pub struct Blocking {
+    by_key: BTreeMap<(u32, Box<[u8]>), VecDeque<SessionId>>,
+    deadlines: BTreeSet<(i64, SessionId)>,
+    count: usize,
+}
+
+impl Blocking {
+    /// Blocked clients.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Keys somebody waits for.
+    pub fn key_count(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub fn next_deadline_ms(&self) -> Option<i64> {
+        self.deadlines.first().map(|d| d.0)
+    }
+
+    fn waiting(&self, db: u32, key: &[u8]) -> Vec<SessionId> {
+        self.by_key.get(&(db, key.into())).map(|q| q.iter().copied().collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn keys_of_db(&self, db: u32) -> Vec<Box<[u8]>> {
+        self.by_key.keys().filter(|(d, _)| *d == db).map(|(_, k)| k.clone()).collect()
+    }
+}
+
+impl Ctx<'_> {
+    /// Whether the command may wait: not inside EXEC.
+    pub fn may_block(&self) -> bool {
+        !self.session.flags.has(SessionFlags::IN_EXEC)
+    }
+
+    /// Suspends the command until one of `keys` holds something of type `wants`, or until the
+    /// timeout (milliseconds; 0 waits forever). Inside EXEC it replies as if timed out.
+    pub fn block(&mut self, args: Args<'_>, keys: &[&[u8]], wants: Type, timeout_ms: i64, on_timeout: TimeoutReply) {
+        if !self.may_block() {
+            write_timeout(self.out, on_timeout);
+            return;
+        }
+        if let Some(blocked) = &mut self.session.blocked {
+            // Run again and still nothing there: it stays as it is.
+            debug_assert!(self.session.flags.has(SessionFlags::UNBLOCKED));
+            self.session.flags.set(SessionFlags::UNBLOCKED, false);
+            debug_assert_eq!(blocked.command, self.command);
+            return;
+        }
+        let deadline_ms = (timeout_ms > 0).then(|| self.now_ms().saturating_add(timeout_ms));
+        let mut unique: Vec<Box<[u8]>> = Vec::with_capacity(keys.len());
+        let mut seen = BTreeSet::new();
+        for key in keys {
+            if seen.insert(*key) {
+                unique.push((*key).into());
+            }
+        }
+        let blocked = Blocked {
+            command: self.command,
+            args: args.iter().map(|a| a.to_vec()).collect(),
+            db: self.session.db,
+            keys: unique,
+            wants,
+            deadline_ms,
+            on_timeout,
+        };
+        self.engine.register_blocked(self.session.slot, &blocked);
+        self.session.blocked = Some(Box::new(blocked));
+    }
+}
+
+pub(crate) fn write_timeout(out: &mut Writer, reply: TimeoutReply) {
+    match reply {
+        TimeoutReply::Null => out.null(),
+        TimeoutReply::NullArray => out.null_array(),
+    }
+}
+
+impl Engine {
+    fn register_blocked(&mut self, id: SessionId, blocked: &Blocked) {
+        for key in &blocked.keys {
+            self.blocking.by_key.entry((blocked.db, key.clone())).or_default().push_back(id);
+        }
+        if let Some(at) = blocked.deadline_ms {
+            self.blocking.deadlines.insert((at, id));
+        }
+        self.blocking.count += 1;
+        self.keyspace.journal.track_ready = true;
+    }
+
+    /// Forgets everything about the session being blocked; it may run again.
+    pub(crate) fn unregister_blocked(&mut self, session: &mut Session) -> Option<Box<Blocked>> {
+        let blocked = session.blocked.take()?;
+        for key in &blocked.keys {
+            let entry = (blocked.db, key.clone());
+            if let Some(queue) = self.blocking.by_key.get_mut(&entry) {
+                queue.retain(|id| *id != session.slot);
+                if queue.is_empty() {
+                    self.blocking.by_key.remove(&entry);
+                }
+            }
+        }
+        if let Some(at) = blocked.deadline_ms {
+            self.blocking.deadlines.remove(&(at, session.slot));
+        }
+        self.blocking.count -= 1;
+        self.keyspace.journal.track_ready = self.blocking.count > 0;
+        Some(blocked)
+    }
+
+    /// Serves clients that wait for keys made ready, in the order they came, until nothing changes.
+    pub(crate) fn serve_ready(&mut self, host: &mut dyn crate::Host) {
+        while !self.keyspace.journal.ready.is_empty() {
+            let ready = std::mem::take(&mut self.keyspace.journal.ready);
+            let mut seen = BTreeSet::new();
+            for (db, key) in ready {
+                if seen.insert((db, key.clone())) {
+                    self.serve_key(db, &key, host);
+                }
+            }
+        }
+    }
+
+    fn serve_key(&mut self, db: u32, key: &[u8], host: &mut dyn crate::Host) {
+        for id in self.blocking.waiting(db, key) {
+            let Some(kind) = self.keyspace.peek(db, key).map(|e| e.kind()) else { return };
+            let wanted = |s: &Session| s.blocked.as_ref().is_some_and(|b| b.wants == kind && b.db == db);
+            if !self.sessions.get_mut(id).is_some_and(|s| wanted(s)) {
+                continue;
+            }
+            self.retry_blocked(id, host);
+        }
+    }
+
+    fn retry_blocked(&mut self, id: SessionId, host: &mut dyn crate::Host) {
+        let Some(mut session) = self.sessions.take(id) else { return };
+        let Some(blocked) = &session.blocked else { return self.finish(session) };
+        let (command, owned) = (blocked.command, blocked.args.clone());
+        let args: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
+        session.flags.set(SessionFlags::UNBLOCKED, true);
+        let mut out = self.writer_for(&mut session);
+        let mark = out.len();
+        self.call(&mut session, &mut out, host, command, &args);
+        let served = session.flags.has(SessionFlags::UNBLOCKED);
+        session.flags.set(SessionFlags::UNBLOCKED, false);
+        if served {
+            self.unregister_blocked(&mut session);
+            self.resume.push(id);
+        } else {
+            debug_assert_eq!(out.len(), mark);
+        }
+        self.apply_reply_mode(&mut session, &mut out, mark);
+        self.store_writer(&mut session, out);
+        self.after_command(Some(&mut session));
+        self.finish(session);
+    }
+
+    /// Answers blocked clients whose time is up.
+    pub(crate) fn time_out_blocked(&mut self) {
+        let now = self.keyspace.now_ms();
+        while let Some(&(at, id)) = self.blocking.deadlines.first() {
+            if at > now {
+                return;
+            }
+            self.blocking.deadlines.pop_first();
+            self.release_blocked(id, |out, blocked| write_timeout(out, blocked.on_timeout));
+        }
+    }
+
+    /// Ends a session's wait with the reply that `reply` writes. False if it was not blocked.
+    pub fn release_blocked(&mut self, id: SessionId, reply: impl FnOnce(&mut Writer, &Blocked)) -> bool {
+        let Some(mut session) = self.sessions.take(id) else { return false };
+        let blocked = self.unregister_blocked(&mut session);
+        if let Some(blocked) = &blocked {
+            let mut out = self.writer_for(&mut session);
+            let mark = out.len();
+            reply(&mut out, blocked);
+            self.apply_reply_mode(&mut session, &mut out, mark);
+            self.store_writer(&mut session, out);
+            self.resume.push(id);
+        }
+        self.finish(session);
+        blocked.is_some()
+    }
+}

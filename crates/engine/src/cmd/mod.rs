@@ -1,0 +1,13 @@
+//! One module per command group, one function per command: parse, act, reply.
+
+pub mod bitmap;
+pub mod connection;
+pub mod generic;
+pub mod hash;
+pub mod list;
+pub mod pubsub;
+pub mod server;
+pub mod set;
+pub mod sorted_set;
+pub mod string;
+pub mod transactions;

@@ -1,0 +1,349 @@
+//! The engine: all state behind the commands, and the sessions.
+//!
+//! A session is taken out of its slot while its requests run, so that a handler can hold it and the
+//! engine at once; pub/sub and blocking code must therefore expect the current session to be absent
+//! (it is passed along where that matters).
+
+use crate::blocking::Blocking;
+use crate::cmd::server::SlowLog;
+use crate::effects::Effects;
+use crate::host::Host;
+use crate::output::{BufferPool, Output};
+use crate::pubsub::PubSub;
+use crate::session::{Session, SessionFlags};
+use crate::settings::Settings;
+use crate::stats::Stats;
+use crate::watch::Watches;
+use commands::CommandId;
+use config::Config;
+use keyspace::{Keyspace, rng::Rng};
+use resp::{RequestParser, Version, Writer};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A session's place, never reused with the same generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    pub index: u32,
+    pub generation: u32,
+}
+
+#[derive(Default)]
+struct Place {
+    generation: u32,
+    session: Option<Box<Session>>,
+}
+
+/// All sessions, by place.
+#[derive(Default)]
+pub struct Sessions {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    count: usize,
+}
+
+impl Sessions {
+    /// Connected clients, the running one included.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn reserve(&mut self) -> SessionId {
+        self.count += 1;
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.places.len() as u32 - 1
+        });
+        SessionId { index, generation: self.places[index as usize].generation }
+    }
+
+    pub fn get(&self, id: SessionId) -> Option<&Session> {
+        let place = self.places.get(id.index as usize)?;
+        if place.generation == id.generation { place.session.as_deref() } else { None }
+    }
+
+    pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        let place = self.places.get_mut(id.index as usize)?;
+        if place.generation == id.generation { place.session.as_deref_mut() } else { None }
+    }
+
+    pub(crate) fn take(&mut self, id: SessionId) -> Option<Box<Session>> {
+        let place = self.places.get_mut(id.index as usize)?;
+        if place.generation == id.generation { place.session.take() } else { None }
+    }
+
+    pub(crate) fn put(&mut self, session: Box<Session>) {
+        let place = &mut self.places[session.slot.index as usize];
+        debug_assert!(place.session.is_none() && place.generation == session.slot.generation);
+        place.session = Some(session);
+    }
+
+    fn release(&mut self, id: SessionId) {
+        let place = &mut self.places[id.index as usize];
+        place.generation += 1;
+        place.session = None;
+        self.free.push(id.index);
+        self.count -= 1;
+    }
+
+    /// All sessions but the running one.
+    pub fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.places.iter().filter_map(|p| p.session.as_deref())
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.places.iter_mut().filter_map(|p| p.session.as_deref_mut())
+    }
+}
+
+/// What the server knows of a new connection.
+#[derive(Clone, Debug, Default)]
+pub struct ConnInfo {
+    pub conn: u64,
+    pub fd: i32,
+    pub addr: String,
+    pub laddr: String,
+    pub is_unix: bool,
+    /// From this machine: loopback or unix socket.
+    pub is_local: bool,
+}
+
+/// What CLIENT PAUSE holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseMode {
+    Writes,
+    All,
+}
+
+pub struct Engine {
+    pub keyspace: Keyspace,
+    pub sessions: Sessions,
+    pub config: Config,
+    pub settings: Settings,
+    pub stats: Stats,
+    pub effects: Effects,
+    pub pubsub: PubSub,
+    pub blocking: Blocking,
+    pub watches: Watches,
+    pub slowlog: SlowLog,
+    pub monitors: BTreeSet<SessionId>,
+    pub pause: Option<(i64, PauseMode)>,
+    pub rng: Rng,
+    /// Commands renamed in the configuration: new name to command; empty names are disabled.
+    pub renamed: BTreeMap<Vec<u8>, CommandId>,
+    pub hidden: BTreeSet<CommandId>,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    /// DEBUG REPLYBUFFER settings and the like.
+    pub debug: crate::cmd::server::DebugState,
+    pub started_ms: i64,
+    pub(crate) pool: BufferPool,
+    /// Sessions with output to be written.
+    pub(crate) dirty: Vec<SessionId>,
+    /// Sessions to be closed by the server.
+    pub(crate) closing: Vec<SessionId>,
+    /// Sessions that may go on with requests already received.
+    pub(crate) resume: Vec<SessionId>,
+    pub(crate) now_us: i64,
+    pub(crate) last_cron_ms: i64,
+    pub(crate) scratch: crate::input::Scratch,
+    /// The ticks at which the last command ended; the next one starts there.
+    pub(crate) ticks_ns: u64,
+    next_client_id: u64,
+}
+
+impl Engine {
+    /// `seed` decides hashing and every random choice.
+    pub fn new(config: Config, seed: u64, now_us: i64) -> Engine {
+        let settings = Settings::from_config(&config);
+        let mut rng = Rng::new(seed);
+        let mut engine = Engine {
+            keyspace: Keyspace::new(config.databases as usize, rng.next_u64(), false),
+            sessions: Sessions::default(),
+            settings,
+            config,
+            stats: Stats::new(),
+            effects: Effects::default(),
+            pubsub: PubSub::default(),
+            blocking: Blocking::default(),
+            watches: Watches::default(),
+            slowlog: SlowLog::default(),
+            monitors: BTreeSet::new(),
+            pause: None,
+            rng,
+            renamed: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+            active_expire: true,
+            debug: Default::default(),
+            started_ms: now_us / 1000,
+            pool: BufferPool::default(),
+            dirty: Vec::new(),
+            closing: Vec::new(),
+            resume: Vec::new(),
+            now_us,
+            last_cron_ms: 0,
+            scratch: Default::default(),
+            ticks_ns: 0,
+            next_client_id: 1,
+        };
+        engine.keyspace.set_now(now_us / 1000);
+        engine.apply_settings();
+        engine
+    }
+
+    /// Copies what the configuration says into the places that act on it.
+    pub fn apply_settings(&mut self) {
+        self.settings = Settings::from_config(&self.config);
+        self.settings.apply_to(&self.config, &mut self.keyspace);
+    }
+
+    /// Reads the clocks. Called when a turn begins, and after a stall.
+    pub fn refresh_time(&mut self, host: &mut dyn Host) {
+        self.now_us = host.unix_us();
+        self.ticks_ns = host.ticks_ns();
+        self.keyspace.set_now(self.now_us / 1000);
+    }
+
+    pub fn now_us(&self) -> i64 {
+        self.now_us
+    }
+
+    /// Admits a connection. Limits and protected mode are the caller's to check first, with
+    /// [`Engine::refuse_connection`].
+    pub fn connect(&mut self, info: ConnInfo) -> SessionId {
+        let slot = self.sessions.reserve();
+        let id = self.next_client_id;
+        self.next_client_id += 1;
+        self.stats.connections_received += 1;
+        let mut flags = SessionFlags::default();
+        flags.set(SessionFlags::UNIX_SOCKET, info.is_unix);
+        let now_ms = self.now_us / 1000;
+        let session = Session {
+            slot,
+            id,
+            conn: info.conn,
+            fd: info.fd,
+            addr: info.addr,
+            laddr: info.laddr,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_ver: Vec::new(),
+            db: 0,
+            version: Version::V2,
+            authenticated: !self.settings.requires_password,
+            flags,
+            queued: Vec::new(),
+            queued_bytes: 0,
+            watched: Vec::new(),
+            subscriptions: None,
+            blocked: None,
+            parser: RequestParser::new(),
+            input: Vec::new(),
+            output: Output::default(),
+            created_ms: now_ms,
+            last_used_ms: now_ms,
+            last_command: None,
+            net_in_bytes: 0,
+            net_out_bytes: 0,
+            commands_count: 0,
+            soft_limit_since_ms: None,
+            reply_peak_bytes: 0,
+        };
+        self.sessions.put(Box::new(session));
+        slot
+    }
+
+    /// The connection is gone: forget everything about it.
+    pub fn disconnect(&mut self, id: SessionId) {
+        let Some(mut session) = self.sessions.take(id) else { return };
+        self.unregister_blocked(&mut session);
+        self.unwatch_all(&mut session);
+        self.unsubscribe_everything(&mut session);
+        self.monitors.remove(&id);
+        self.sessions.release(id);
+    }
+
+    /// A writer that appends to the session's output. Give it back with [`Engine::store_writer`].
+    pub(crate) fn writer_for(&mut self, session: &mut Session) -> Writer {
+        Writer::from_vec(session.output.take_tail(&mut self.pool), session.version)
+    }
+
+    pub(crate) fn store_writer(&mut self, session: &mut Session, out: Writer) {
+        session.output.put_tail(out.into_vec(), &mut self.pool);
+    }
+
+    /// Writes something unasked (a message, a monitor line) to a session that is not running.
+    pub(crate) fn push_to(&mut self, id: SessionId, write: impl FnOnce(&mut Writer)) {
+        let Some(mut session) = self.sessions.take(id) else { return };
+        if !session.flags.has(SessionFlags::CLOSE_ASAP) && !session.flags.has(SessionFlags::CLOSE_AFTER_REPLY) {
+            let mut out = self.writer_for(&mut session);
+            write(&mut out);
+            self.store_writer(&mut session, out);
+        }
+        self.finish(session);
+    }
+
+    /// Puts a session back after it ran, and notes what the server has to do for it.
+    pub(crate) fn finish(&mut self, mut session: Box<Session>) {
+        self.check_output_limit(&mut session);
+        let id = session.slot;
+        if session.flags.has(SessionFlags::CLOSE_ASAP) {
+            self.closing.push(id);
+        } else if !session.flags.has(SessionFlags::DIRTY)
+            && (!session.output.is_empty() || session.flags.has(SessionFlags::CLOSE_AFTER_REPLY))
+        {
+            session.flags.set(SessionFlags::DIRTY, true);
+            self.dirty.push(id);
+        }
+        self.sessions.put(session);
+    }
+
+    /// Marks a session for closing at the end of the turn, whether it is running or not.
+    pub fn close_session(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.flags.set(SessionFlags::CLOSE_ASAP, true);
+            self.closing.push(id);
+        }
+    }
+
+    /// Moves the list of sessions with output into `into`; the server writes them.
+    pub fn take_dirty(&mut self, into: &mut Vec<SessionId>) {
+        into.append(&mut self.dirty);
+        for id in into.iter() {
+            if let Some(session) = self.sessions.get_mut(*id) {
+                session.flags.set(SessionFlags::DIRTY, false);
+            }
+        }
+    }
+
+    /// Sessions to close; the server closes the connection and calls [`Engine::disconnect`].
+    pub fn take_closing(&mut self, into: &mut Vec<SessionId>) {
+        into.append(&mut self.closing);
+    }
+
+    /// The session's next bytes to send; empty when there are none.
+    pub fn output(&self, id: SessionId) -> &[u8] {
+        self.sessions.get(id).map_or(&[], |s| s.output.front())
+    }
+
+    /// `count` bytes were sent. True if the session is now to be closed.
+    pub fn sent(&mut self, id: SessionId, count: usize) -> bool {
+        let Engine { sessions, pool, stats, .. } = self;
+        let Some(session) = sessions.get_mut(id) else { return false };
+        stats.net_out_bytes += count as u64;
+        stats.writes_processed += 1;
+        session.net_out_bytes += count as u64;
+        if count > 0 {
+            session.output.advance(count, pool);
+        }
+        session.output.is_empty() && session.flags.has(SessionFlags::CLOSE_AFTER_REPLY)
+    }
+
+    /// The server's name for a session's connection.
+    pub fn conn_of(&self, id: SessionId) -> Option<u64> {
+        self.sessions.get(id).map(|s| s.conn)
+    }
+}

@@ -1,0 +1,248 @@
+//! The one ordered list of reasons to refuse a request, then the call itself.
+//!
+//! The order is Redis's, because a request that offends twice must get the error clients expect.
+//! Refusals inside MULTI spoil the transaction.
+
+use crate::ctx::{Args, Ctx};
+use crate::engine::{Engine, PauseMode};
+use crate::error::{Outcome, ReplyError, texts};
+use crate::host::Host;
+use crate::session::{Queued, Session, SessionFlags};
+use commands::{CommandId, Flags};
+use resp::{Version, Writer};
+
+/// Echoed names and arguments in "unknown command" are cut here, as Redis does.
+const ECHO_MAX: usize = 128;
+
+impl Engine {
+    /// A top-level command by the name a client used: the table's, or a renamed one.
+    #[inline]
+    pub(crate) fn lookup(&self, name: &[u8]) -> Option<CommandId> {
+        let found = commands::lookup(name);
+        if self.hidden.is_empty() {
+            return found;
+        }
+        let lower = name.to_ascii_lowercase();
+        self.renamed.get(&lower).copied().or(found.filter(|id| !self.hidden.contains(id)))
+    }
+
+    /// Resolves a container's subcommand. The arity has been checked by neither.
+    #[inline]
+    pub fn resolve(&self, command: Option<CommandId>, args: Args<'_>) -> Result<CommandId, ReplyError> {
+        let Some(id) = command else { return Err(unknown_command(args)) };
+        let resolved = if id.spec().is_container() && args.len() > 1 {
+            match commands::lookup_sub(id, args[1]) {
+                Some(sub) => sub,
+                None => return Err(unknown_subcommand(id, args[1])),
+            }
+        } else {
+            id
+        };
+        if !resolved.accepts_count(args.len()) {
+            return Err(ReplyError::wrong_arity(resolved.full_name()));
+        }
+        Ok(resolved)
+    }
+
+    /// Gate, queue or call.
+    pub(crate) fn process(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        host: &mut dyn Host,
+        command: Option<CommandId>,
+        args: Args<'_>,
+    ) {
+        let id = match self.resolve(command, args) {
+            Ok(id) => id,
+            Err(error) => return self.reject(session, out, None, &error),
+        };
+        if let Err(error) = self.gate(session, id, args, host) {
+            return self.reject(session, out, Some(id), &error);
+        }
+        if self.must_wait_for_unpause(session, id) {
+            session.flags.set(SessionFlags::PAUSED, true);
+            return;
+        }
+        if session.in_multi() && !runs_inside_multi(id) {
+            return self.enqueue(session, out, id, args);
+        }
+        self.call(session, out, host, id, args);
+    }
+
+    /// Everything that may refuse a known command with the right number of arguments.
+    fn gate(&mut self, session: &mut Session, id: CommandId, args: Args<'_>, host: &mut dyn Host) -> Outcome {
+        let flags = id.flags();
+        if !session.authenticated && !flags.contains(Flags::NO_AUTH) {
+            return Err(texts::NO_AUTH);
+        }
+        if flags.contains(Flags::PROTECTED) {
+            crate::cmd::server::check_protected(self, session, id)?;
+        }
+        if session.in_multi() && flags.contains(Flags::NO_MULTI) {
+            return Err(ReplyError::new("ERR Command not allowed inside a transaction"));
+        }
+        if self.settings.maxmemory > 0 {
+            self.check_memory(session, id, host)?;
+        }
+        if session.version == Version::V2 && session.in_pubsub_mode() && !allowed_while_subscribed(id) {
+            let name = String::from_utf8_lossy(args[0]).to_lowercase();
+            return Err(format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Frees memory if there is too much, and refuses what would need more.
+    fn check_memory(&mut self, session: &Session, id: CommandId, host: &mut dyn Host) -> Outcome {
+        let fits = self.free_memory(host);
+        if fits {
+            return Ok(());
+        }
+        let mut denied = id.flags().contains(Flags::DENYOOM);
+        if id == CommandId::Exec {
+            denied |= session.queued.iter().any(|q| q.command.flags().contains(Flags::DENYOOM));
+        } else if session.in_multi() && !matches!(id, CommandId::Discard | CommandId::Quit | CommandId::Reset) {
+            denied = true;
+        }
+        if denied { Err(texts::OUT_OF_MEMORY) } else { Ok(()) }
+    }
+
+    fn must_wait_for_unpause(&self, session: &Session, id: CommandId) -> bool {
+        let Some((until_ms, mode)) = self.pause else { return false };
+        if self.now_us / 1000 >= until_ms || session.flags.has(SessionFlags::TRUSTED) {
+            return false;
+        }
+        let may_change = |id: CommandId| id.flags().intersects(Flags::WRITE | Flags::MAY_REPLICATE);
+        match mode {
+            PauseMode::All => true,
+            PauseMode::Writes => {
+                may_change(id) || (id == CommandId::Exec && session.queued.iter().any(|q| may_change(q.command)))
+            }
+        }
+    }
+
+    fn enqueue(&mut self, session: &mut Session, out: &mut Writer, id: CommandId, args: Args<'_>) {
+        // A transaction that cannot run any more does not collect memory.
+        if !session.flags.has(SessionFlags::DIRTY_EXEC) {
+            let owned: Vec<Vec<u8>> = args.iter().map(|a| a.to_vec()).collect();
+            session.queued_bytes += owned.iter().map(|a| a.len() + size_of::<Vec<u8>>()).sum::<usize>();
+            session.queued.push(Queued { command: id, args: owned });
+        }
+        out.simple("QUEUED");
+    }
+
+    fn reject(&mut self, session: &mut Session, out: &mut Writer, id: Option<CommandId>, error: &ReplyError) {
+        if session.in_multi() {
+            if id == Some(CommandId::Exec) {
+                // The transaction is over; its error says why.
+                self.discard_transaction(session);
+                let text = [b"EXECABORT Transaction discarded because of: ", error.text().strip_prefix(b"ERR ").unwrap_or(error.text())].concat();
+                self.stats.of(CommandId::Exec).rejected += 1;
+                return self.write_error(out, &ReplyError::bytes(text));
+            }
+            session.flags.set(SessionFlags::DIRTY_EXEC, true);
+        }
+        if let Some(id) = id {
+            self.stats.of(id).rejected += 1;
+        }
+        self.write_error(out, error);
+    }
+
+    pub(crate) fn write_error(&mut self, out: &mut Writer, error: &ReplyError) {
+        self.stats.count_error(error.code());
+        out.error_bytes(error.text());
+    }
+
+    /// Runs a command that passed the gate: monitors, statistics, slow log, effects.
+    #[inline]
+    pub(crate) fn call(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        host: &mut dyn Host,
+        id: CommandId,
+        args: Args<'_>,
+    ) -> bool {
+        if !self.monitors.is_empty() {
+            self.feed_monitors(session, id, args);
+        }
+        let started = self.ticks_ns;
+        let dirty = self.keyspace.journal.dirty;
+        let mark = out.len();
+        self.effects.replaced = false;
+        if session.flags.has(SessionFlags::NO_TOUCH) && id != CommandId::Touch {
+            self.keyspace.touch = false;
+        }
+        let mut ctx = Ctx { engine: self, session, out, host, command: id };
+        let outcome = crate::dispatch::run(&mut ctx, id, args);
+        self.keyspace.touch = true;
+        let failed = outcome.is_err();
+        if let Err(error) = outcome {
+            out.truncate(mark);
+            self.write_error(out, &error);
+        }
+        self.ticks_ns = host.ticks_ns();
+        let elapsed_ns = self.ticks_ns.saturating_sub(started);
+        let stats = &mut self.stats.commands[id as usize];
+        stats.nanoseconds += elapsed_ns;
+        stats.calls += 1;
+        stats.failed += u64::from(failed);
+        self.stats.commands_processed += 1;
+        session.commands_count += 1;
+        session.last_command = Some(id);
+        if self.effects.enabled && !self.effects.replaced && self.keyspace.journal.dirty != dirty {
+            self.effects.push(session.db, args);
+        }
+        let threshold_us = self.settings.slowlog_threshold_us;
+        if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && session.blocked.is_none() {
+            self.record_slow(session, id, args, elapsed_ns / 1000);
+        }
+        !failed
+    }
+}
+
+fn runs_inside_multi(id: CommandId) -> bool {
+    use CommandId::*;
+    matches!(id, Exec | Discard | Multi | Watch | Quit | Reset)
+}
+
+fn allowed_while_subscribed(id: CommandId) -> bool {
+    use CommandId::*;
+    matches!(
+        id,
+        Ping | Subscribe | Ssubscribe | Sunsubscribe | Unsubscribe | Psubscribe | Punsubscribe | Quit | Reset
+    )
+}
+
+fn cut(bytes: &[u8], max: usize) -> &[u8] {
+    &bytes[..bytes.len().min(max)]
+}
+
+fn unknown_command(args: Args<'_>) -> ReplyError {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend(cut(args[0], ECHO_MAX));
+    text.extend(b"', with args beginning with: ");
+    let begin = text.len();
+    for arg in &args[1..] {
+        let used = text.len() - begin;
+        if used >= ECHO_MAX {
+            break;
+        }
+        text.push(b'\'');
+        text.extend(cut(arg, ECHO_MAX - used));
+        text.extend(b"' ");
+    }
+    ReplyError::bytes(text)
+}
+
+fn unknown_subcommand(container: CommandId, name: &[u8]) -> ReplyError {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend(cut(name, ECHO_MAX));
+    text.extend(b"'. Try ");
+    text.extend(container.full_name().to_uppercase().as_bytes());
+    text.extend(b" HELP.");
+    ReplyError::bytes(text)
+}

@@ -1,0 +1,104 @@
+//! The one door out of the engine: what concerns the process or the node rather than the data.
+//!
+//! The server implements it over real clocks, files and the allocator; tests and the simulator over
+//! values of their own.
+
+use keyspace::Garbage;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Debug,
+    Verbose,
+    Notice,
+    Warning,
+}
+
+/// The process as INFO shows it. Sizes in bytes, times in microseconds.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessInfo {
+    pub pid: u32,
+    pub os: String,
+    pub executable: String,
+    pub config_file: String,
+    pub run_id: String,
+    pub tcp_port: u16,
+    pub listeners: Vec<ListenerInfo>,
+    pub supervised: &'static str,
+    pub multiplexing_api: &'static str,
+    pub build_id: String,
+    pub started_unix_ms: i64,
+    pub total_system_memory: u64,
+    pub rss: u64,
+    pub cpu_user_us: u64,
+    pub cpu_sys_us: u64,
+    pub cpu_user_children_us: u64,
+    pub cpu_sys_children_us: u64,
+    pub cpu_user_main_us: u64,
+    pub cpu_sys_main_us: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ListenerInfo {
+    /// `tcp` or `unix`.
+    pub name: &'static str,
+    pub binds: Vec<String>,
+    pub port: u16,
+}
+
+/// The allocator's own figures, bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllocatorInfo {
+    pub allocated: u64,
+    pub active: u64,
+    pub resident: u64,
+    pub retained: u64,
+    pub muzzy: u64,
+}
+
+/// SHUTDOWN's options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownRequest {
+    /// `Some(true)` for SAVE, `Some(false)` for NOSAVE.
+    pub save: Option<bool>,
+    pub now: bool,
+    pub force: bool,
+}
+
+pub trait Host {
+    /// Monotonic clock, nanoseconds; read for every command, so it must be cheap.
+    fn ticks_ns(&mut self) -> u64;
+    fn unix_us(&mut self) -> i64;
+    /// Bytes allocated by the process; read before writes when `maxmemory` is set.
+    fn used_memory(&mut self) -> u64;
+    fn log(&mut self, level: LogLevel, text: &str);
+    fn process(&mut self) -> ProcessInfo;
+    fn allocator(&mut self) -> AllocatorInfo;
+    fn allocator_name(&self) -> String;
+    fn allocator_report(&mut self) -> String;
+    fn purge_allocator(&mut self);
+    /// Makes changed options take effect outside of the engine (ports, log file, …). On an error
+    /// nothing has changed.
+    fn apply_config(&mut self, changed: &[&'static str], config: &config::Config) -> Result<(), String>;
+    /// CONFIG REWRITE.
+    fn rewrite_config(&mut self, config: &config::Config) -> Result<(), String>;
+    /// Ends the process after the current turn; an error is the reply to SHUTDOWN.
+    fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String>;
+    /// Drops a big value where that does not delay anybody.
+    fn drop_later(&mut self, garbage: Garbage);
+    /// Values given to [`Host::drop_later`] that still wait, and those done so far.
+    fn dropping(&self) -> (u64, u64);
+    /// Sets the count of values dropped so far back to 0 (CONFIG RESETSTAT).
+    fn reset_dropped(&mut self);
+    /// Stops the whole engine for a while (DEBUG SLEEP).
+    fn stall(&mut self, duration_us: u64);
+    /// Ends the process the hard way (DEBUG SEGFAULT, PANIC, RESTART …).
+    fn crash(&mut self, how: Crash);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    Segfault,
+    Panic,
+    OutOfMemory,
+    Assert,
+}

@@ -1,0 +1,329 @@
+//! From received bytes to executed requests.
+//!
+//! Requests are parsed in batches; for each batch the tables' buckets and then the cells of its
+//! first keys are prefetched before the first request runs, so that their memory latencies overlap.
+//! Bytes that cannot run yet (a partial request, or anything behind a request that blocked) stay in
+//! the session's own input buffer; a session without such bytes owns no buffer.
+
+use crate::ctx::Args;
+use crate::engine::{Engine, SessionId};
+use crate::error::ReplyError;
+use crate::host::{Host, LogLevel};
+use crate::session::{Session, SessionFlags};
+use commands::CommandId;
+use resp::{Limits, Progress, RequestParser, Span, Writer};
+use smallvec::SmallVec;
+
+/// Requests per batch: enough to overlap memory latencies, few enough to stay in the first cache.
+const BATCH: usize = 32;
+/// An input buffer larger than this is given back when it is empty.
+const INPUT_KEPT_BYTES: usize = 1024;
+
+/// Reused by every call.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    spans: Vec<Span>,
+    requests: Vec<Request>,
+}
+
+struct Request {
+    /// Where the request's bytes begin.
+    start: usize,
+    first_span: u32,
+    span_count: u32,
+    command: Option<CommandId>,
+    /// Hash and span of the first key, once it is prefetched.
+    key: Option<(u64, u32)>,
+}
+
+/// What stopped a batch from growing.
+enum Stop {
+    Full,
+    NeedsMore,
+    Inline(Vec<Vec<u8>>),
+    Broken(Vec<u8>),
+}
+
+impl Engine {
+    /// Bytes arrived for a session: executes what is complete, keeps the rest.
+    pub fn feed(&mut self, id: SessionId, data: &[u8], host: &mut dyn Host) {
+        let Some(mut session) = self.sessions.take(id) else { return };
+        session.net_in_bytes += data.len() as u64;
+        session.last_used_ms = self.now_us / 1000;
+        self.stats.net_in_bytes += data.len() as u64;
+        self.stats.reads_processed += 1;
+        if session.input.is_empty() && !session.is_stopped() {
+            let used = self.run(&mut session, data, host);
+            session.input.extend_from_slice(&data[used..]);
+        } else {
+            session.input.extend_from_slice(data);
+            self.run_input(&mut session, host);
+        }
+        self.check_query_buffer(&mut session, host);
+        self.finish(session);
+    }
+
+    /// A buffer to receive into directly, if the session is in the middle of a request: saves one
+    /// copy of large values. Call [`Engine::fed_directly`] after appending to it.
+    pub fn direct_input(&mut self, id: SessionId) -> Option<&mut Vec<u8>> {
+        let session = self.sessions.get_mut(id)?;
+        (session.parser.is_mid_request() && !session.input.is_empty()).then_some(&mut session.input)
+    }
+
+    /// `count` bytes were appended to [`Engine::direct_input`].
+    pub fn fed_directly(&mut self, id: SessionId, count: usize, host: &mut dyn Host) {
+        let Some(mut session) = self.sessions.take(id) else { return };
+        session.net_in_bytes += count as u64;
+        session.last_used_ms = self.now_us / 1000;
+        self.stats.net_in_bytes += count as u64;
+        self.stats.reads_processed += 1;
+        self.run_input(&mut session, host);
+        self.check_query_buffer(&mut session, host);
+        self.finish(session);
+    }
+
+    /// Lets sessions that were blocked or paused go on with what they had sent meanwhile.
+    pub(crate) fn run_resumed(&mut self, host: &mut dyn Host) {
+        while let Some(id) = self.resume.pop() {
+            let Some(mut session) = self.sessions.take(id) else { continue };
+            self.run_input(&mut session, host);
+            self.finish(session);
+            self.serve_ready(host);
+        }
+    }
+
+    fn run_input(&mut self, session: &mut Session, host: &mut dyn Host) {
+        if session.is_stopped() || session.input.is_empty() {
+            return;
+        }
+        let mut input = std::mem::take(&mut session.input);
+        let used = self.run(session, &input, host);
+        if used == input.len() {
+            input.clear();
+            if input.capacity() > INPUT_KEPT_BYTES {
+                input = Vec::new();
+            }
+        } else if used > 0 {
+            input.drain(..used);
+        }
+        session.input = input;
+    }
+
+    /// Executes requests at the front of `buf`; returns how many bytes they were. The parser is
+    /// left positioned for the rest.
+    fn run(&mut self, session: &mut Session, buf: &[u8], host: &mut dyn Host) -> usize {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut out = self.writer_for(session);
+        self.ticks_ns = host.ticks_ns();
+        loop {
+            let stop = self.parse_batch(session, buf, &mut scratch);
+            self.prefetch(session.db, buf, &mut scratch);
+            if let Some(start) = self.run_batch(session, &mut out, host, buf, &scratch) {
+                // Stopped on the way: what follows is parsed again when the session goes on.
+                session.parser = RequestParser::new();
+                self.end_run(session, out, scratch);
+                return start;
+            }
+            let go_on = match stop {
+                Stop::Full => true,
+                Stop::NeedsMore => false,
+                Stop::Inline(owned) => {
+                    let args: SmallVec<[&[u8]; 8]> = owned.iter().map(Vec::as_slice).collect();
+                    self.execute(session, &mut out, host, None, &args);
+                    !session.is_stopped()
+                }
+                Stop::Broken(text) => {
+                    self.protocol_error(session, &mut out, &text, host);
+                    self.end_run(session, out, scratch);
+                    return buf.len();
+                }
+            };
+            if session.flags.has(SessionFlags::PAUSED) {
+                // The inline request itself must wait: leave it unconsumed.
+                let start = scratch.requests.last().map_or(0, |r| r.start);
+                session.parser = RequestParser::new();
+                self.end_run(session, out, scratch);
+                return start;
+            }
+            if !go_on {
+                break;
+            }
+        }
+        let consumed = session.parser.consumed();
+        session.parser.rebase(consumed);
+        self.end_run(session, out, scratch);
+        consumed
+    }
+
+    fn end_run(&mut self, session: &mut Session, out: Writer, scratch: Scratch) {
+        self.store_writer(session, out);
+        self.scratch = scratch;
+    }
+
+    fn parse_batch(&mut self, session: &mut Session, buf: &[u8], scratch: &mut Scratch) -> Stop {
+        scratch.spans.clear();
+        scratch.requests.clear();
+        let limits = Limits {
+            bulk_max: self.settings.proto_max_bulk_len,
+            authenticated: session.authenticated,
+            ..Limits::default()
+        };
+        // Before authentication each request may change the limits of the next.
+        let most = if session.authenticated { BATCH } else { 1 };
+        while scratch.requests.len() < most {
+            let start = session.parser.consumed();
+            let first_span = scratch.spans.len() as u32;
+            match session.parser.parse(buf, &mut scratch.spans, &limits) {
+                Ok(Progress::Request) => {
+                    let span_count = scratch.spans.len() as u32 - first_span;
+                    scratch.requests.push(Request { start, first_span, span_count, command: None, key: None });
+                }
+                Ok(Progress::Inline(args)) => {
+                    scratch.requests.push(Request { start, first_span, span_count: 0, command: None, key: None });
+                    return Stop::Inline(args);
+                }
+                Ok(Progress::Incomplete { .. }) => return Stop::NeedsMore,
+                Err(error) => return Stop::Broken(error.text()),
+            }
+        }
+        Stop::Full
+    }
+
+    /// Looks commands up and starts loading what their first keys need.
+    fn prefetch(&mut self, db: u32, buf: &[u8], scratch: &mut Scratch) {
+        let Scratch { spans, requests } = scratch;
+        let many = requests.len() > 1;
+        for request in requests.iter_mut().filter(|r| r.span_count > 0) {
+            let spans = &spans[request.first_span as usize..][..request.span_count as usize];
+            request.command = self.lookup(spans[0].of(buf));
+            if !many {
+                continue;
+            }
+            let first = request.command.map_or(0, |c| c.legacy_range().first) as usize;
+            if first > 0 && first < spans.len() {
+                let hash = self.keyspace.prefetch_bucket(db, spans[first].of(buf));
+                request.key = Some((hash, request.first_span + first as u32));
+            }
+        }
+        for request in requests.iter() {
+            if let Some((hash, span)) = request.key {
+                self.keyspace.prefetch_cell(db, spans[span as usize].of(buf), hash);
+            }
+        }
+    }
+
+    /// Runs the batch. If the session stops on the way, returns where its unexecuted bytes begin.
+    fn run_batch(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        host: &mut dyn Host,
+        buf: &[u8],
+        scratch: &Scratch,
+    ) -> Option<usize> {
+        let mut args: SmallVec<[&[u8]; 24]> = SmallVec::new();
+        let mut requests = scratch.requests.iter().filter(|r| r.span_count > 0).peekable();
+        while let Some(request) = requests.next() {
+            args.clear();
+            let spans = &scratch.spans[request.first_span as usize..][..request.span_count as usize];
+            args.extend(spans.iter().map(|s| s.of(buf)));
+            self.execute(session, out, host, request.command, &args);
+            if session.is_stopped() {
+                if session.flags.has(SessionFlags::PAUSED) {
+                    return Some(request.start);
+                }
+                let after = scratch.requests.iter().find(|r| r.start > request.start).map(|r| r.start);
+                return Some(after.unwrap_or(session.parser.consumed()));
+            }
+        }
+        None
+    }
+
+    /// Executes one request: gate, call, aftermath.
+    fn execute(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        host: &mut dyn Host,
+        command: Option<CommandId>,
+        args: Args<'_>,
+    ) {
+        let mark = out.len();
+        let command = command.or_else(|| self.lookup(args[0]));
+        self.process(session, out, host, command, args);
+        self.apply_reply_mode(session, out, mark);
+        if self.keyspace.journal.has_news() || !self.keyspace.garbage.is_empty() {
+            self.aftermath(session, out, host);
+        }
+        if out.len() > crate::output::CHUNK_BYTES {
+            self.cut_chunk(session, out);
+        }
+    }
+
+    #[cold]
+    fn aftermath(&mut self, session: &mut Session, out: &mut Writer, host: &mut dyn Host) {
+        // Messages caused by the command must come behind its reply, also in this session.
+        let version = out.version();
+        let written = std::mem::replace(out, Writer::new(version));
+        self.store_writer(session, written);
+        self.after_command(Some(session));
+        self.serve_ready(host);
+        self.drop_garbage(host);
+        *out = self.writer_for(session);
+    }
+
+    fn cut_chunk(&mut self, session: &mut Session, out: &mut Writer) {
+        let version = out.version();
+        let full = std::mem::replace(out, Writer::new(version));
+        self.store_writer(session, full);
+        self.check_output_limit(session);
+        *out = self.writer_for(session);
+    }
+
+    /// CLIENT REPLY OFF and SKIP: drops what was written since `mark`.
+    pub(crate) fn apply_reply_mode(&mut self, session: &mut Session, out: &mut Writer, mark: usize) {
+        out.set_version(session.version);
+        if session.flags == SessionFlags::default() {
+            return;
+        }
+        let flags = session.flags;
+        if flags.has(SessionFlags::REPLY_OFF) || flags.has(SessionFlags::REPLY_SKIP) {
+            out.truncate(mark);
+        }
+        session.flags.set(SessionFlags::REPLY_SKIP, flags.has(SessionFlags::REPLY_SKIP_NEXT));
+        session.flags.set(SessionFlags::REPLY_SKIP_NEXT, false);
+    }
+
+    fn protocol_error(&mut self, session: &mut Session, out: &mut Writer, text: &[u8], host: &mut dyn Host) {
+        let text = [b"ERR ", text].concat();
+        let error = ReplyError::bytes(text);
+        self.stats.count_error(error.code());
+        out.error_bytes(error.text());
+        session.flags.set(SessionFlags::CLOSE_AFTER_REPLY, true);
+        let line = format!(
+            "Protocol error ({}) from client: id={} addr={} laddr={}",
+            String::from_utf8_lossy(error.text()),
+            session.id,
+            session.addr,
+            session.laddr
+        );
+        host.log(LogLevel::Verbose, &line);
+    }
+
+    /// Closes a client whose unexecuted input exceeds `client-query-buffer-limit`.
+    fn check_query_buffer(&mut self, session: &mut Session, host: &mut dyn Host) {
+        let bytes = session.input.len() + session.queued_bytes;
+        if bytes <= self.settings.query_buffer_limit_bytes {
+            return;
+        }
+        self.stats.query_buffer_limit_disconnections += 1;
+        host.log(
+            LogLevel::Warning,
+            &format!(
+                "Closing client that reached max query buffer length: id={} addr={} laddr={} ({bytes} bytes)",
+                session.id, session.addr, session.laddr
+            ),
+        );
+        session.flags.set(SessionFlags::CLOSE_ASAP, true);
+    }
+}

@@ -1,0 +1,104 @@
+//! A session's pending reply bytes: a tail being written to, and full chunks queued before it.
+//!
+//! Chunks keep a client that never reads from making one huge buffer move about; the tail of an idle
+//! session goes back to a pool, so idle sessions own no buffers.
+
+use std::collections::VecDeque;
+
+/// A tail longer than this is queued and a new one begun.
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
+/// Buffers larger than this are freed instead of pooled.
+const POOLED_BYTES: usize = 64 * 1024;
+const POOL_COUNT: usize = 64;
+
+#[derive(Default)]
+pub struct Output {
+    queue: VecDeque<Vec<u8>>,
+    pub(crate) tail: Vec<u8>,
+    /// Bytes of the first chunk that were already taken.
+    sent: usize,
+    queued_bytes: usize,
+}
+
+impl Output {
+    /// Bytes not yet taken.
+    pub fn len(&self) -> usize {
+        self.queued_bytes + self.tail.len() - self.sent
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn chunk_count(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes the buffers occupy.
+    pub fn heap_bytes(&self) -> usize {
+        self.queue.iter().map(Vec::capacity).sum::<usize>() + self.tail.capacity()
+    }
+
+    pub(crate) fn take_tail(&mut self, pool: &mut BufferPool) -> Vec<u8> {
+        if self.tail.capacity() == 0 {
+            return pool.take();
+        }
+        std::mem::take(&mut self.tail)
+    }
+
+    pub(crate) fn put_tail(&mut self, tail: Vec<u8>, pool: &mut BufferPool) {
+        debug_assert!(self.tail.is_empty());
+        if tail.is_empty() {
+            pool.give(tail);
+        } else if tail.len() > CHUNK_BYTES {
+            self.queued_bytes += tail.len();
+            self.queue.push_back(tail);
+        } else {
+            self.tail = tail;
+        }
+    }
+
+    /// The next bytes to send; empty when there are none.
+    pub fn front(&self) -> &[u8] {
+        &self.queue.front().unwrap_or(&self.tail)[self.sent..]
+    }
+
+    /// `count` bytes of [`Output::front`] were sent.
+    pub(crate) fn advance(&mut self, count: usize, pool: &mut BufferPool) {
+        self.sent += count;
+        debug_assert!(self.sent <= self.queue.front().unwrap_or(&self.tail).len());
+        if let Some(front) = self.queue.front() {
+            if self.sent == front.len() {
+                self.queued_bytes -= self.sent;
+                self.sent = 0;
+                if let Some(done) = self.queue.pop_front() {
+                    pool.give(done);
+                }
+            }
+        } else if self.sent == self.tail.len() {
+            self.sent = 0;
+            pool.give(std::mem::take(&mut self.tail));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Output::default();
+    }
+}
+
+/// Spare buffers, last used first.
+#[derive(Default)]
+pub(crate) struct BufferPool(Vec<Vec<u8>>);
+
+impl BufferPool {
+    pub fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_else(|| Vec::with_capacity(4096))
+    }
+
+    pub fn give(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() > 0 && buffer.capacity() <= POOLED_BYTES && self.0.len() < POOL_COUNT {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}

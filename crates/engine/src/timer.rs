@@ -1,0 +1,118 @@
+//! The engine's turn and its timers.
+
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::session::SessionFlags;
+
+/// Expired keys removed per database and turn, so that a turn stays short.
+const EXPIRE_PER_TURN: usize = 64;
+const CRON_PERIOD_MS: i64 = 100;
+
+impl Engine {
+    /// To be called when the turn's input was executed. The order matters: expiry first, so that
+    /// what it unblocks or notifies goes out in this turn; then time-outs; then sessions that may
+    /// go on; big garbage last, when nobody refers to it.
+    pub fn end_of_turn(&mut self, host: &mut dyn Host) {
+        self.expire_slice();
+        self.end_pause_if_due();
+        self.time_out_blocked();
+        if self.keyspace.journal.has_news() {
+            self.after_command(None);
+            self.serve_ready(host);
+        }
+        self.run_resumed(host);
+        self.drop_garbage(host);
+        let now_ms = self.now_us / 1000;
+        if now_ms - self.last_cron_ms >= CRON_PERIOD_MS {
+            self.last_cron_ms = now_ms;
+            self.cron(host);
+        }
+    }
+
+    /// When the engine wants to be called again at the latest, in milliseconds from now.
+    pub fn next_timeout_ms(&self) -> i64 {
+        let now = self.now_us / 1000;
+        let mut next = self.last_cron_ms + CRON_PERIOD_MS;
+        if let Some(at) = self.blocking.next_deadline_ms() {
+            next = next.min(at);
+        }
+        if self.active_expire {
+            if let Some(at) = self.keyspace.next_expiry_ms() {
+                next = next.min(at);
+            }
+        }
+        if let Some((until, _)) = self.pause {
+            next = next.min(until);
+        }
+        (next - now).max(0)
+    }
+
+    fn expire_slice(&mut self) {
+        if !self.active_expire || self.is_paused() {
+            return;
+        }
+        for db in 0..self.keyspace.db_count() as u32 {
+            if self.keyspace.db(db).volatile_len() > 0 {
+                self.keyspace.expire_due(db, EXPIRE_PER_TURN);
+            }
+        }
+    }
+
+    /// Whether CLIENT PAUSE is in force; expiry and eviction wait with the writers.
+    pub fn is_paused(&self) -> bool {
+        self.pause.is_some_and(|(until, _)| self.now_us / 1000 < until)
+    }
+
+    fn end_pause_if_due(&mut self) {
+        if self.pause.is_some() && !self.is_paused() {
+            self.unpause();
+        }
+    }
+
+    /// Lets everyone held back by CLIENT PAUSE go on.
+    pub fn unpause(&mut self) {
+        self.pause = None;
+        self.keyspace.expired_keys = keyspace::ExpiredKeys::Delete;
+        let held: Vec<_> =
+            self.sessions.iter().filter(|s| s.flags.has(SessionFlags::PAUSED)).map(|s| s.slot).collect();
+        for id in held {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.flags.set(SessionFlags::PAUSED, false);
+                self.resume.push(id);
+            }
+        }
+    }
+
+    /// Housekeeping ten times a second.
+    fn cron(&mut self, host: &mut dyn Host) {
+        let now_ms = self.now_us / 1000;
+        self.stats.ops_rate.sample(self.stats.commands_processed, now_ms);
+        self.stats.in_rate.sample(self.stats.net_in_bytes, now_ms);
+        self.stats.out_rate.sample(self.stats.net_out_bytes, now_ms);
+        self.stats.peak_memory = self.stats.peak_memory.max(host.used_memory());
+        if self.settings.maxmemory > 0 && !self.is_paused() {
+            self.free_memory(host);
+        }
+        self.check_clients(now_ms);
+    }
+
+    /// Idle time-outs, and soft output limits of clients that nothing is written to any more.
+    fn check_clients(&mut self, now_ms: i64) {
+        let idle_limit_ms = i64::from(self.config.timeout) * 1000;
+        let ids: Vec<_> = self.sessions.iter().map(|s| s.slot).collect();
+        for id in ids {
+            let Some(session) = self.sessions.get(id) else { continue };
+            let idle = idle_limit_ms > 0
+                && now_ms - session.last_used_ms > idle_limit_ms
+                && session.blocked.is_none()
+                && !session.in_pubsub_mode();
+            if idle {
+                self.close_session(id);
+            } else if session.soft_limit_since_ms.is_some() {
+                if let Some(session) = self.sessions.take(id) {
+                    self.finish(session);
+                }
+            }
+        }
+    }
+}
