@@ -12,6 +12,7 @@
 //! Invariant: the header describes the block, the values ascend strictly. Foreign bytes are checked
 //! in full. Knows nothing of sets. Tests: below, against `BTreeSet`.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ptr;
 use std::slice;
@@ -312,21 +313,23 @@ impl Intset {
     }
 }
 
+/// `len` is not 0. The halving loop has no branch on a value, which the processor could only guess.
 #[inline]
 fn binary_search(len: usize, value: i64, read: impl Fn(usize) -> i64) -> Result<usize, usize> {
-    let (mut low, mut high) = (0, len);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if read(middle) < value {
-            low = middle + 1;
+    let (mut base, mut size) = (0, len);
+    while size > 1 {
+        let half = size / 2;
+        base = if read(base + half) <= value {
+            base + half
         } else {
-            high = middle;
-        }
+            base
+        };
+        size -= half;
     }
-    if low < len && read(low) == value {
-        Ok(low)
-    } else {
-        Err(low)
+    match read(base).cmp(&value) {
+        Ordering::Less => Err(base + 1),
+        Ordering::Equal => Ok(base),
+        Ordering::Greater => Err(base),
     }
 }
 

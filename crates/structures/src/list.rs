@@ -6,8 +6,8 @@
 //!             Node = Packed(Listpack) with its count, or Plain: one element too large to be packed
 //! ```
 //! The handle is one pointer; its lowest bit, always free in aligned blocks, says which. When a list
-//! changes its form follows what Redis 7.2 was observed to do and documents for
-//! `list-max-listpack-size`: it becomes a quicklist before an addition that would pass the limit of
+//! changes its form follows Redis 7.2 (facts from Valkey 8.0.1, which kept its rules, and from
+//! redis.conf on `list-max-listpack-size`): it becomes a quicklist before an addition that would pass the limit of
 //! one node, and a listpack again when removals leave one packed node below half of that limit.
 //! Limits are configuration and may change at any time, so every changing call takes them.
 //!

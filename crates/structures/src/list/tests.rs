@@ -52,7 +52,7 @@ fn assert_is(list: &List, model: &VecDeque<Vec<u8>>) {
     }
 }
 
-/// Observed with redis-server 7.2 rules: the size before the push, plus the text, against the limit.
+/// The rule of Redis 7.2: the size before the push, plus the text, against the limit.
 #[test]
 fn a_list_becomes_a_quicklist_before_it_passes_the_limit() {
     let mut list = List::new();

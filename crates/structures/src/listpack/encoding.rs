@@ -245,17 +245,22 @@ fn decode_long(blob: &[u8], at: usize) -> (Item<'_>, usize) {
         0xe0..=0xf0 => Item::Str(&body[head..]),
         // Shifted up and back down to spread the sign of 13 bits.
         0xc0..=0xdf => Item::Int((i16::from_be_bytes([body[0], body[1]]) << 3 >> 3).into()),
-        _ => Item::Int(little_endian(&body[1..])),
+        _ => Item::Int(little_endian(body)),
     };
     (item, head + text + backlen_bytes(head + text))
 }
 
-/// A sign-extended little-endian integer of 2 to 8 bytes.
+/// The integer behind a tag of 16 bits or more. Width by width, because a copy of variable length
+/// would be a call.
 #[inline]
-fn little_endian(bytes: &[u8]) -> i64 {
-    let mut wide = [0; 8];
-    wide[8 - bytes.len()..].copy_from_slice(bytes);
-    i64::from_le_bytes(wide) >> (64 - 8 * bytes.len())
+fn little_endian(body: &[u8]) -> i64 {
+    match *body {
+        [_, a, b] => i16::from_le_bytes([a, b]).into(),
+        [_, a, b, c] => (i32::from_le_bytes([0, a, b, c]) >> 8).into(),
+        [_, a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+        [_, a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => unreachable!("integers have 2, 3, 4 or 8 bytes"),
+    }
 }
 
 /// The size of the entry at `at` of an untrusted blob, or why it is none.
