@@ -6,8 +6,10 @@
 //! window in which replies and the server's CPU time are read at both ends while requests keep
 //! flowing. What is reported are medians over the rounds, per server, and their ratio.
 //!
-//! The server that is not measured is idle meanwhile. A load core that was busy all the time
-//! means that the generator, not the server, set the pace: the table shows it.
+//! The server that is not measured is idle meanwhile. Two columns tell whether the throughput can
+//! be believed: a server that had its core for much less than the whole window shared it with
+//! strangers, and a load core that was busy all the time set the pace itself. `by CPU` is the
+//! throughput ratio that the CPU times alone predict; it stands more noise.
 
 use crate::arguments::{self, Arguments};
 use crate::load::{Load, Tally, Until};
@@ -49,6 +51,9 @@ impl Pair {
             port,
             cpu: server_cpu,
         };
+        if let Some(nice) = arguments.optional("--nice")? {
+            pinning::set_nice(nice)?;
+        }
         let next_port = port
             .checked_add(1)
             .context("--port leaves no room for a second port")?;
@@ -149,6 +154,11 @@ impl Measured {
         self.ratio(|sample| sample.user_us)
     }
 
+    /// What the throughput ratio would be if both servers had a whole core.
+    fn cpu_ratio(&self) -> f64 {
+        1.0 / self.ratio(|sample| sample.user_us + sample.system_us)
+    }
+
     fn passes(&self) -> bool {
         self.throughput_ratio() >= self.row.throughput_at_least
             && self.user_ratio() <= self.row.user_cpu_at_most
@@ -182,6 +192,7 @@ pub fn run(arguments: Arguments) -> Result<bool> {
         measured.len() - missed,
         measured.len()
     );
+    warn_of_noise(&measured);
     if let Some(path) = &options.json_path {
         let text = serde_json::to_string_pretty(&report(&options, &ours, &theirs, &measured))?;
         std::fs::write(path, text + "\n").with_context(|| format!("write {path}"))?;
@@ -296,9 +307,10 @@ fn check(row: &Row, tally: &Tally) -> Result<()> {
 
 fn progress_line(measured: &Measured) -> String {
     format!(
-        "{:<15} throughput x{:.2}, user CPU x{:.2}: {}",
+        "{:<15} throughput x{:.2} (by CPU x{:.2}), user CPU x{:.2}: {}",
         measured.row.name,
         measured.throughput_ratio(),
+        measured.cpu_ratio(),
         measured.user_ratio(),
         verdict(measured)
     )
@@ -328,12 +340,14 @@ fn render(measured: &[Measured]) -> String {
         "theirs/s",
         "ratio",
         "target",
+        "by CPU",
         "user µs",
         "theirs",
         "ratio",
         "target",
         "sys µs",
         "theirs",
+        "server busy",
         "load busy",
         "result",
     ];
@@ -341,6 +355,7 @@ fn render(measured: &[Measured]) -> String {
     table::render(&header, &rows)
 }
 
+/// The cells of one row, in the order of the header above.
 fn cells(measured: &Measured) -> Vec<String> {
     let ours = |of: fn(&Sample) -> f64| table::median(measured.ours.iter().map(of));
     let theirs = |of: fn(&Sample) -> f64| table::median(measured.theirs.iter().map(of));
@@ -350,19 +365,56 @@ fn cells(measured: &Measured) -> Vec<String> {
         table::rate(theirs(|sample| sample.per_second)),
         format!("{:.2}", measured.throughput_ratio()),
         format!(">= {}", measured.row.throughput_at_least),
+        format!("{:.2}", measured.cpu_ratio()),
         format!("{:.2}", ours(|sample| sample.user_us)),
         format!("{:.2}", theirs(|sample| sample.user_us)),
         format!("{:.2}", measured.user_ratio()),
         format!("<= {}", measured.row.user_cpu_at_most),
         format!("{:.2}", ours(|sample| sample.system_us)),
         format!("{:.2}", theirs(|sample| sample.system_us)),
-        format!(
-            "{:.0}/{:.0} %",
-            100.0 * ours(|sample| sample.load_busy),
-            100.0 * theirs(|sample| sample.load_busy)
+        percentages(
+            ours(|sample| sample.server_busy),
+            theirs(|sample| sample.server_busy),
+        ),
+        percentages(
+            ours(|sample| sample.load_busy),
+            theirs(|sample| sample.load_busy),
         ),
         verdict(measured).to_owned(),
     ]
+}
+
+/// Below this share of the window the server did not have its core to itself.
+const SERVER_BUSY_AT_LEAST: f64 = 0.9;
+/// Above this share the load generator was at its own limit.
+const LOAD_BUSY_AT_MOST: f64 = 0.95;
+
+fn warn_of_noise(measured: &[Measured]) {
+    let rows_where = |doubtful: fn(&Sample) -> bool| -> String {
+        let rows = measured.iter().filter(|result| {
+            let doubts = |samples: &[Sample]| {
+                samples.iter().filter(|sample| doubtful(sample)).count() * 2 > samples.len()
+            };
+            doubts(&result.ours) || doubts(&result.theirs)
+        });
+        rows.map(|result| result.row.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let saturated = rows_where(|sample| sample.load_busy > LOAD_BUSY_AT_MOST);
+    if !saturated.is_empty() {
+        println!("The load generator was at its own limit in: {saturated}.");
+    }
+    let shared = rows_where(|sample| {
+        sample.server_busy < SERVER_BUSY_AT_LEAST && sample.load_busy <= LOAD_BUSY_AT_MOST
+    });
+    if !shared.is_empty() {
+        println!("A server did not have its core to itself in: {shared}; see `by CPU` there.");
+    }
+}
+
+fn percentages(ours: f64, theirs: f64) -> String {
+    format!("{:.0}/{:.0} %", 100.0 * ours, 100.0 * theirs)
 }
 
 fn report(options: &Options, ours: &str, theirs: &str, measured: &[Measured]) -> Value {
@@ -387,6 +439,7 @@ fn report(options: &Options, ours: &str, theirs: &str, measured: &[Measured]) ->
                 "pipeline": result.row.pipeline,
                 "dataset": result.row.dataset.name,
                 "throughput_ratio": result.throughput_ratio(),
+                "throughput_ratio_by_cpu": result.cpu_ratio(),
                 "throughput_at_least": result.row.throughput_at_least,
                 "user_cpu_ratio": result.user_ratio(),
                 "user_cpu_at_most": result.row.user_cpu_at_most,

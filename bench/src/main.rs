@@ -23,7 +23,8 @@ usage: bench COMMAND [options]
               [--json FILE]
   those three also take
               [--ours 'PROGRAM ARGS'] [--theirs redis-server] [--port 17130] [--server-cpu 0]
-              [--load-cpu 1]; PORT and PORT+1 are used
+              [--load-cpu 1] [--nice N, for both sides; below 0 needs privileges]; PORT and
+              PORT+1 are used
   load        drive a running server: --row NAME, or -- COMMAND WORDS
               [--host 127.0.0.1] [--port 6379] [--connections 50] [--pipeline 1] [--seconds 5]
               [--requests N] [--once] [--latency] [--allow-errors] [--prepared 1000000]

@@ -1,4 +1,4 @@
-//! Which core a thread, or a child that it starts, runs on.
+//! Which core a thread, or a child that it starts, runs on, and how urgent it is.
 //!
 //! A child inherits the affinity of the thread that starts it, all its threads included, so a
 //! server is pinned by pinning the caller for the moment of the start.
@@ -21,4 +21,19 @@ pub fn while_pinned_to<T>(cpu: usize, action: impl FnOnce() -> Result<T>) -> Res
     let result = action();
     sched_setaffinity(None, &before).context("restore the thread's cores")?;
     result
+}
+
+/// Sets the priority of the calling thread and of the children that it starts from now on.
+///
+/// Where the kernel shares the cores out by session first, a thread's priority counts within its
+/// session only, so the session gets the same.
+pub fn set_nice(nice: i32) -> Result<()> {
+    rustix::process::setpriority_process(None, nice)
+        .with_context(|| format!("set the priority to nice {nice}"))?;
+    let by_session = std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled");
+    if by_session.is_ok_and(|text| text.trim() == "1") {
+        std::fs::write("/proc/self/autogroup", nice.to_string())
+            .with_context(|| format!("set the session's priority to nice {nice}"))?;
+    }
+    Ok(())
 }

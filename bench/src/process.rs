@@ -92,6 +92,41 @@ fn run_ns(pid: u32) -> Result<u64> {
     Ok(total_ns)
 }
 
+/// Reads how long one thread has been ready to run but kept from its core, in nanoseconds.
+///
+/// A wait that a measured server spends like this is the machine's doing, not the server's.
+pub struct RunDelay(fs::File);
+
+impl RunDelay {
+    pub fn of_thread(pid: u32, thread_id: u32) -> Result<RunDelay> {
+        let path = format!("/proc/{pid}/task/{thread_id}/schedstat");
+        Ok(RunDelay(
+            fs::File::open(&path).with_context(|| format!("open {path}"))?,
+        ))
+    }
+
+    /// Of the calling thread.
+    pub fn of_this_thread() -> Result<RunDelay> {
+        let thread_id = rustix::thread::gettid().as_raw_nonzero().get();
+        RunDelay::of_thread(std::process::id(), thread_id.unsigned_abs())
+    }
+
+    pub fn read_ns(&self) -> Result<u64> {
+        use std::os::unix::fs::FileExt;
+        let mut buffer = [0; 96];
+        let length = self
+            .0
+            .read_at(&mut buffer, 0)
+            .context("read a thread's schedstat")?;
+        let text = std::str::from_utf8(&buffer[..length]).context("schedstat is not text")?;
+        let field = text
+            .split_ascii_whitespace()
+            .nth(1)
+            .context("schedstat has no second field")?;
+        field.parse().context("schedstat holds no number")
+    }
+}
+
 /// Resident bytes of a process.
 pub fn resident_bytes(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");

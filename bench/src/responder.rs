@@ -26,6 +26,7 @@ const LISTENER: Token = Token(usize::MAX);
 /// A responder on a thread of its own; ends when dropped.
 pub struct Responder {
     address: SocketAddr,
+    thread_id: u32,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<()>>>,
 }
@@ -39,16 +40,25 @@ impl Responder {
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let seen_by_thread = Arc::clone(&stop);
+        let (id_sender, id_receiver) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("responder".into())
             .spawn(move || {
+                let thread_id = rustix::thread::gettid().as_raw_nonzero().get();
+                id_sender
+                    .send(thread_id.unsigned_abs())
+                    .context("report the thread's id")?;
                 if let Some(cpu) = cpu {
                     pinning::pin_to(cpu)?;
                 }
                 serve(listener, &seen_by_thread)
             })?;
+        let thread_id = id_receiver
+            .recv()
+            .context("the responder's thread failed")?;
         Ok(Responder {
             address,
+            thread_id,
             stop,
             thread: Some(thread),
         })
@@ -56,6 +66,11 @@ impl Responder {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The kernel's id of the serving thread.
+    pub fn thread_id(&self) -> u32 {
+        self.thread_id
     }
 
     /// Serves until the program is interrupted.
