@@ -261,7 +261,7 @@ fn sorted_input_fills_leaves_in_both_directions() {
 }
 
 #[test]
-fn random_fill_and_churn_stay_within_thirty_percent() {
+fn random_fill_and_churn_waste_little_memory() {
     let mut state = 1u64;
     let mut random = || {
         state = state
