@@ -272,8 +272,12 @@ pub(super) fn check_entry(blob: &[u8], at: usize) -> Result<usize, &'static str>
     if end >= blob.len() {
         return Err("element reaches beyond the end");
     }
-    match decode_backlen(blob, end) {
-        Some(backlen) if backlen == content => Ok(end - at),
-        _ => Err("backward length differs from the element's length"),
+    // Byte by byte, not by value: a backlen whose first byte wrongly says "more" can read right by
+    // luck, until the element before it changes.
+    let mut backlen = [0; BACKLEN_MAX_BYTES];
+    let backlen_len = encode_backlen(content, &mut backlen);
+    if blob[at + content..end] != backlen[..backlen_len] {
+        return Err("backward length differs from the element's length");
     }
+    Ok(end - at)
 }

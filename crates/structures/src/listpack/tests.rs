@@ -235,6 +235,20 @@ fn corrupt_blobs_are_refused_with_place_and_reason() {
     );
 }
 
+/// Found by fuzzing. Redis decodes the second backlen, 0x82, together with the byte before it, which
+/// is the text's only byte, 0x00 by luck, and accepts; no writer produces it.
+#[test]
+fn a_backlen_that_continues_into_the_text_is_refused() {
+    let blob = b"\x0b\0\0\0\x02\0\x05\x01\x81\0\x82\xff";
+    let mut blob = blob.to_vec();
+    blob[0] = blob.len() as u8;
+    let error = Listpack::from_blob(&blob).unwrap_err();
+    assert_eq!(
+        (error.offset_bytes, error.reason),
+        (8, "backward length differs from the element's length")
+    );
+}
+
 /// Redis accepts elements in a wider encoding than necessary, so we do.
 #[test]
 fn wider_encodings_than_necessary_are_the_same_elements() {
