@@ -17,7 +17,8 @@
 //! All `unsafe` of the rank tree is here. A `Meter` counts the bytes; whoever drops a block
 //! outside `clear` tells it by `discard`.
 //!
-//! It does not know order, counts or balance. Tests: `rank_tree/tests.rs`, sized down for Miri; run under the address sanitizer so far.
+//! It does not know order, counts or balance. Tests: `rank_tree/tests.rs` (sized
+//! down for Miri; run under the address sanitizer so far).
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
