@@ -118,6 +118,28 @@ fn longer_strings_are_written_as_redis_writes_them() {
     assert!(pack.as_blob().ends_with(b"zzz\x20\x85\x84tail\x05\xff"));
 }
 
+/// Observed: the last bytes of `DUMP hb` from redis-server 7.0.15 after `HSET hb f <size v>` with
+/// `hash-max-listpack-value` raised.
+#[test]
+fn backlens_widen_where_those_of_redis_do() {
+    let observed: [(usize, &[u8]); 8] = [
+        (122, b"\x7c\xff"),
+        (125, b"\x7f\xff"),
+        (126, b"\x01\x80\xff"),
+        (16376, b"\x7f\xfd\xff"),
+        (16377, b"\x7f\xfe\xff"),
+        (16378, b"\x00\xff\xff\xff"),
+        (2_097_145, b"\x7f\xff\xfe\xff"),
+        (2_097_146, b"\x00\xff\xff\xff\xff"),
+    ];
+    for (size, ending) in observed {
+        let pack = pack_of(&[vec![b'v'; size]]);
+        let text_end = pack.as_blob().len() - ending.len();
+        assert_eq!(pack.as_blob()[text_end..], *ending, "{size}");
+        assert_eq!(pack.as_blob()[text_end - 1], b'v', "{size}");
+    }
+}
+
 #[test]
 fn every_size_of_head_and_backlen_walks_both_ways() {
     let mut sizes = Vec::new();
