@@ -51,9 +51,6 @@ impl Pair {
             port,
             cpu: server_cpu,
         };
-        if let Some(nice) = arguments.optional("--nice")? {
-            pinning::set_nice(nice)?;
-        }
         let next_port = port
             .checked_add(1)
             .context("--port leaves no room for a second port")?;

@@ -7,7 +7,7 @@
 
 use anyhow::{Result, bail};
 use bench::arguments::Arguments;
-use bench::{compare, fill, interrupt, load_command, memory, rows};
+use bench::{compare, fill, interrupt, load_command, memory, pinning, rows};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -51,7 +51,12 @@ fn run() -> Result<bool> {
     interrupt::install()?;
     let mut words = std::env::args().skip(1);
     let command = words.next().unwrap_or_else(|| "help".into());
-    let arguments = Arguments::new(words.collect());
+    let mut arguments = Arguments::new(words.collect());
+    // Held until the end: dropping it gives the session its own priority back.
+    let _priority = arguments
+        .optional("--nice")?
+        .map(pinning::set_nice)
+        .transpose()?;
     match command.as_str() {
         "compare" => return compare::run(arguments),
         "memory" => return memory::run(arguments),

@@ -23,17 +23,41 @@ pub fn while_pinned_to<T>(cpu: usize, action: impl FnOnce() -> Result<T>) -> Res
     result
 }
 
+const AUTOGROUP: &str = "/proc/self/autogroup";
+
+/// The session's priority before it was changed; put back when dropped.
+#[derive(Debug)]
+pub struct SessionPriority {
+    before: Option<i32>,
+}
+
 /// Sets the priority of the calling thread and of the children that it starts from now on.
 ///
 /// Where the kernel shares the cores out by session first, a thread's priority counts within its
-/// session only, so the session gets the same.
-pub fn set_nice(nice: i32) -> Result<()> {
+/// session only, so the session gets the same until the result is dropped.
+pub fn set_nice(nice: i32) -> Result<SessionPriority> {
     rustix::process::setpriority_process(None, nice)
         .with_context(|| format!("set the priority to nice {nice}"))?;
     let by_session = std::fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled");
-    if by_session.is_ok_and(|text| text.trim() == "1") {
-        std::fs::write("/proc/self/autogroup", nice.to_string())
-            .with_context(|| format!("set the session's priority to nice {nice}"))?;
+    if !by_session.is_ok_and(|text| text.trim() == "1") {
+        return Ok(SessionPriority { before: None });
     }
-    Ok(())
+    let text = std::fs::read_to_string(AUTOGROUP).context("read the session's priority")?;
+    let before = text
+        .split_ascii_whitespace()
+        .last()
+        .and_then(|field| field.parse().ok());
+    std::fs::write(AUTOGROUP, nice.to_string())
+        .with_context(|| format!("set the session's priority to nice {nice}"))?;
+    Ok(SessionPriority { before })
+}
+
+impl Drop for SessionPriority {
+    fn drop(&mut self) {
+        if let Some(before) = self.before
+            && let Err(error) = std::fs::write(AUTOGROUP, before.to_string())
+        {
+            eprintln!("bench: the session's priority could not be put back: {error}");
+        }
+    }
 }
