@@ -382,6 +382,25 @@ fn apply(list: &mut List, model: &mut VecDeque<Vec<u8>>, limits: &mut ListLimits
                 );
             }
         }
+        Op::Limits(new) => *limits = new,
+        Op::Clone => *list = list.clone(),
+        Op::Reload => {
+            let nodes: Vec<OwnedNode> = list
+                .nodes()
+                .map(|node| match node {
+                    NodeRef::Packed(blob) => OwnedNode::Packed(Listpack::from_blob(blob).unwrap()),
+                    NodeRef::Plain(bytes) => OwnedNode::Plain(ThinBytes::from_slice(bytes)),
+                })
+                .collect();
+            *list = List::from_nodes(nodes, limits);
+        }
+        other => apply_to_many(list, model, limits, other),
+    }
+}
+
+/// The operations that concern a range or all elements.
+fn apply_to_many(list: &mut List, model: &mut VecDeque<Vec<u8>>, limits: &ListLimits, op: Op) {
+    match op {
         Op::RemoveMatching(count, at) => {
             let needle = if model.is_empty() {
                 b"1".to_vec()
@@ -435,18 +454,7 @@ fn apply(list: &mut List, model: &mut VecDeque<Vec<u8>>, limits: &mut ListLimits
             let expected = model_index(model, index).map(|index| model[index].clone());
             assert_eq!(list.get(index).map(|item| item.to_vec()), expected);
         }
-        Op::Limits(new) => *limits = new,
-        Op::Clone => *list = list.clone(),
-        Op::Reload => {
-            let nodes: Vec<OwnedNode> = list
-                .nodes()
-                .map(|node| match node {
-                    NodeRef::Packed(blob) => OwnedNode::Packed(Listpack::from_blob(blob).unwrap()),
-                    NodeRef::Plain(bytes) => OwnedNode::Plain(ThinBytes::from_slice(bytes)),
-                })
-                .collect();
-            *list = List::from_nodes(nodes, limits);
-        }
+        _ => unreachable!("applied by the caller"),
     }
 }
 
