@@ -6,6 +6,7 @@ pub mod generic;
 pub mod hash;
 pub mod list;
 pub mod pubsub;
+pub mod scan_args;
 pub mod server;
 pub mod set;
 pub mod sorted_set;
