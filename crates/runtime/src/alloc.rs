@@ -93,12 +93,11 @@ unsafe impl GlobalAlloc for Jemalloc {
 /// Bytes that an allocation of `size` really takes: its size class. 0 takes nothing.
 #[inline]
 pub fn good_size(size: usize) -> usize {
-    // SAFETY: `nallocx` computes; it requires a size above 0.
     if size == 0 {
-        0
-    } else {
-        unsafe { jemalloc::nallocx(size, 0) }
+        return 0;
     }
+    // SAFETY: `nallocx` only computes, and the size is above 0, as it requires.
+    unsafe { jemalloc::nallocx(size, 0) }
 }
 
 /// Read by jemalloc when it starts.
@@ -367,15 +366,15 @@ mod tests {
                 // with the layout it has.
                 unsafe {
                     let block = Jemalloc.alloc_zeroed(layout);
-                    assert!(!block.is_null() && block.addr() % align == 0);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(align));
                     assert!((0..size).all(|i| *block.add(i) == 0));
                     block.write_bytes(7, size);
                     let block = Jemalloc.realloc(block, layout, bigger.size());
-                    assert!(!block.is_null() && block.addr() % align == 0);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(align));
                     assert!((0..size).all(|i| *block.add(i) == 7));
                     Jemalloc.dealloc(block, bigger);
                     let block = Jemalloc.alloc(layout);
-                    assert!(!block.is_null() && block.addr() % align == 0);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(align));
                     Jemalloc.dealloc(block, layout);
                 }
             }

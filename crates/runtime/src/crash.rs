@@ -79,7 +79,13 @@ fn report_panic(info: &PanicHookInfo<'_>) {
         thread.name().unwrap_or("unnamed")
     ));
     let place = info.location().map(ToString::to_string).unwrap_or_default();
-    let message = info.payload_as_str().unwrap_or("no message");
+    let message = match info.payload().downcast_ref::<&str>() {
+        Some(message) => message,
+        None => info
+            .payload()
+            .downcast_ref::<String>()
+            .map_or("no message", String::as_str),
+    };
     log::write_from_handler(format!("==> {place} {message}").as_bytes());
     log::write_raw_from_handler(format!("\n------ STACK TRACE ------\n{backtrace}").as_bytes());
     end_report();

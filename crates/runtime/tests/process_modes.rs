@@ -444,10 +444,8 @@ fn upstart_is_told_by_stopping() {
     let pid = i32::try_from(child.id()).expect("a pid");
     let mut status = 0;
     // SAFETY: waits for our own child; the status lives on this stack.
-    assert_eq!(
-        unsafe { libc::waitpid(pid, &mut status, libc::WUNTRACED) },
-        pid
-    );
+    let waited = unsafe { libc::waitpid(pid, &mut status, libc::WUNTRACED) };
+    assert_eq!(waited, pid);
     assert!(libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP);
     // SAFETY: sends a signal to our own child, which has not ended.
     assert_eq!(unsafe { libc::kill(pid, libc::SIGCONT) }, 0);

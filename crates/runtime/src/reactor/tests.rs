@@ -455,7 +455,7 @@ fn a_deadline_ends_the_waiting() {
 fn large_transfers_arrive_whole_through_a_shared_buffer() {
     let (mut reactor, _, address) = reactor();
     let (mut client, conn) = connect(&mut reactor, address);
-    let sent: Vec<u8> = (0..3_000_000u32).map(|i| (i * 31 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..3_000_000u32).map(|i| ((i * 31) >> 3) as u8).collect();
     let expected = sent.clone();
     let writer = std::thread::spawn(move || client.write_all(&sent).map(|()| client));
     let mut shared = Vec::with_capacity(64 * 1024);
