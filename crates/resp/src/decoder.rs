@@ -427,3 +427,148 @@ fn big_number(text: &[u8]) -> Option<Vec<u8>> {
     let valid = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     valid.then(|| text.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode_all(input: &[u8], step: usize) -> Result<Vec<Value>, DecodeError> {
+        let mut decoder = Decoder::new();
+        let mut values = Vec::new();
+        for piece in input.chunks(step) {
+            decoder.feed(piece);
+            while let Some(value) = decoder.decode()? {
+                values.push(value);
+            }
+        }
+        Ok(values)
+    }
+
+    fn check(input: &str, expected: Result<&[Value], DecodeError>) {
+        for step in [1, 2, 3, input.len().max(1)] {
+            let values = decode_all(input.as_bytes(), step);
+            assert_eq!(
+                values.as_deref(),
+                expected.as_ref().map(|v| *v),
+                "{input:?} by {step}"
+            );
+        }
+    }
+
+    fn bulk(text: &str) -> Value {
+        Value::Bulk(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn every_scalar_is_understood() {
+        let cases = [
+            ("+OK\r\n", Value::Simple(b"OK".to_vec())),
+            ("-ERR no\r\n", Value::Error(b"ERR no".to_vec())),
+            ("!6\r\nERR\r\nx\r\n", Value::Error(b"ERR\r\nx".to_vec())),
+            (":-12\r\n", Value::Integer(-12)),
+            (":+12\r\n", Value::Integer(12)),
+            ("$4\r\na\r\nb\r\n", bulk("a\r\nb")),
+            ("$0\r\n\r\n", bulk("")),
+            ("$-1\r\n", Value::Null),
+            ("*-1\r\n", Value::Null),
+            ("_\r\n", Value::Null),
+            (",1.5\r\n", Value::Double(1.5)),
+            (",-inf\r\n", Value::Double(f64::NEG_INFINITY)),
+            ("#t\r\n", Value::Boolean(true)),
+            ("#f\r\n", Value::Boolean(false)),
+            (
+                "(-123456789012345678901\r\n",
+                Value::BigNumber(b"-123456789012345678901".to_vec()),
+            ),
+            (
+                "=6\r\ntxt:hi\r\n",
+                Value::Verbatim {
+                    format: *b"txt",
+                    text: b"hi".to_vec(),
+                },
+            ),
+        ];
+        for (input, expected) in cases {
+            check(input, Ok(&[expected]));
+        }
+        assert!(
+            matches!(decode_all(b",nan\r\n", 1).as_deref(), Ok([Value::Double(d)]) if d.is_nan())
+        );
+    }
+
+    #[test]
+    fn aggregates_nest() {
+        let nested = Value::Array(vec![
+            Value::Map(vec![(
+                bulk("k"),
+                Value::Set(vec![Value::Integer(1), Value::Null]),
+            )]),
+            Value::Array(vec![]),
+            Value::Map(vec![]),
+        ]);
+        let input = "*3\r\n%1\r\n$1\r\nk\r\n~2\r\n:1\r\n_\r\n*0\r\n%0\r\n>1\r\n+x\r\n";
+        check(
+            input,
+            Ok(&[nested, Value::Push(vec![Value::Simple(b"x".to_vec())])]),
+        );
+    }
+
+    #[test]
+    fn attributes_belong_to_the_value_that_follows() {
+        let attributed = Value::Attribute {
+            attributes: vec![(bulk("a"), Value::Integer(90))],
+            value: Box::new(Value::Integer(2)),
+        };
+        let input = "*2\r\n:1\r\n|1\r\n$1\r\na\r\n:90\r\n:2\r\n|0\r\n:3\r\n";
+        check(
+            input,
+            Ok(&[
+                Value::Array(vec![Value::Integer(1), attributed.clone()]),
+                Value::Integer(3),
+            ]),
+        );
+        assert_eq!(attributed.without_attributes(), Value::Integer(2));
+    }
+
+    #[test]
+    fn what_is_not_resp_is_refused() {
+        let cases = [
+            ("hello\r\n", DecodeError::UnknownType(b'h')),
+            ("\r\n", DecodeError::UnknownType(b'\r')),
+            ("+a\rb", DecodeError::BadLineEnd),
+            ("$1\r\nabc\r\n", DecodeError::BadLineEnd),
+            (":1x\r\n", DecodeError::BadNumber),
+            (":+-1\r\n", DecodeError::BadNumber),
+            (",x\r\n", DecodeError::BadNumber),
+            ("(1.5\r\n", DecodeError::BadNumber),
+            ("#x\r\n", DecodeError::BadBoolean),
+            ("_x\r\n", DecodeError::BadNull),
+            ("=2\r\nab\r\n", DecodeError::BadVerbatim),
+            ("$-2\r\n", DecodeError::BadLength),
+            ("$?\r\n", DecodeError::BadLength),
+            ("~-1\r\n", DecodeError::BadLength),
+            ("$9223372036854775807\r\n", DecodeError::TooLong),
+            ("*9223372036854775807\r\n", DecodeError::TooLong),
+            ("%9223372036854775807\r\n", DecodeError::TooLong),
+        ];
+        for (input, error) in cases {
+            check(input, Err(error));
+        }
+        check(&"*1\r\n".repeat(129), Err(DecodeError::TooDeep));
+        check(&"|1\r\n+a\r\n+b\r\n".repeat(129), Err(DecodeError::TooDeep));
+        let line = format!("+{}", "x".repeat(1024 * 1024));
+        assert_eq!(decode_all(line.as_bytes(), 4096), Err(DecodeError::TooLong));
+    }
+
+    #[test]
+    fn the_rest_can_be_taken_over() {
+        let mut decoder = Decoder::new();
+        decoder.feed(b"+FULLRESYNC x 0\r\nREDIS0011");
+        assert!(matches!(decoder.decode(), Ok(Some(Value::Simple(_)))));
+        assert!(decoder.is_mid_reply());
+        assert_eq!(decoder.take_rest(), b"REDIS0011");
+        decoder.feed(b":1\r\n");
+        assert_eq!(decoder.decode(), Ok(Some(Value::Integer(1))));
+        assert!(!decoder.is_mid_reply());
+    }
+}

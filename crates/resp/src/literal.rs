@@ -201,7 +201,7 @@ mod tests {
             "1p3",
             "0xg",
             "1_0",
-            "1\02",
+            "1\x002",
             "x",
         ] {
             assert!(parse_literal(text.as_bytes()).is_none(), "{text}");

@@ -303,7 +303,7 @@ fn short_to_binary(value: u64, exponent: i64) -> Option<Binary> {
             let dividend = u128::from(value) << zeros << 64;
             Some(Binary {
                 significand: dividend / divisor,
-                inexact: dividend % divisor != 0,
+                inexact: !dividend.is_multiple_of(divisor),
                 exponent: exponent - 64 - i64::from(zeros),
             })
         }
@@ -347,4 +347,74 @@ mod tests {
         );
     }
     //TESTS
+
+    #[test]
+    fn sums_are_those_of_the_80_bit_format() {
+        // Observed from gcc and glibc on x86-64, and from redis-server.
+        let cases = [
+            ("3", "1.1", "4.1"),
+            ("0.1", "0.2", "0.3"),
+            ("1.23", "0.77", "2"),
+            ("2", "-0.1", "1.9"),
+            ("1", "-1.1", "-0.1"),
+            ("10.5", "0.1", "10.6"),
+            ("5.0e3", "200", "5200"),
+            ("17179869184", "1.5", "17179869185.5"),
+            ("0x1p-1", "0x.8", "1"),
+            ("100", "-99.99999999999999999", "0.00000000000000001"),
+            ("0.99999999999999999999", "0", "1"),
+            ("18446744073709551615", "0.5", "18446744073709551616"),
+            (
+                "9223372036854775807",
+                "9223372036854775807",
+                "18446744073709551614",
+            ),
+            ("1e20", "1e-5", "100000000000000000000"),
+            ("1.5e-17", "0", "0.00000000000000002"),
+            ("2.5e-17", "0", "0.00000000000000002"),
+            ("5e-18", "0", "0"),
+            ("1e-4950", "0", "0"),
+        ];
+        for (current, incr, expected) in cases {
+            check(current, incr, Ok(expected));
+        }
+        let huge = incr_by_float(b"1e4931", b"1").unwrap();
+        assert_eq!(huge.len(), 4932);
+        assert!(
+            huge.starts_with(b"10000000000000000000060189493879638913238377742545331147737850")
+        );
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        check("0.02439024390243902", "-0.02439024390243902", Ok("0"));
+        check("-0", "-0", Ok("0"));
+        check("-5e-18", "0", Ok("0"));
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_refused() {
+        let long = "1".repeat(TEXT_MAX);
+        for text in [
+            "", " 11", "11 ", "nan", "1\x002", "v", "1e4933", "1e-4952", &long,
+        ] {
+            check(text, "1", Err(FloatError::NotAFloat));
+            check("1", text, Err(FloatError::NotAFloat));
+        }
+        for (current, incr) in [("0", "+inf"), ("inf", "-inf"), ("9e4931", "9e4931")] {
+            check(current, incr, Err(FloatError::NanOrInfinity));
+        }
+        assert!(LongDouble::parse(b"-Infinity").is_some_and(|value| value.is_infinite()));
+    }
+
+    #[test]
+    fn integers_convert_exactly() {
+        for value in [0, 1, -1, 12345, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            LongDouble::from_i64(value).write_human(&mut out);
+            assert_eq!(out, value.to_string().into_bytes());
+            let parsed = LongDouble::parse(value.to_string().as_bytes());
+            assert_eq!(parsed, Some(LongDouble::from_i64(value)));
+        }
+    }
 }

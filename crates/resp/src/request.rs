@@ -598,7 +598,7 @@ mod tests {
         };
         let long = "1".repeat(17);
         let cases = [
-            (format!("{long}"), "too big inline request"),
+            (long.clone(), "too big inline request"),
             (format!("\0{long}\n"), "too big inline request"),
             (format!("*{long}"), "too big mbulk count string"),
             (format!("*\0{long}\r\n"), "too big mbulk count string"),
