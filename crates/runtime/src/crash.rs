@@ -55,6 +55,11 @@ pub fn install(version: &str) -> io::Result<()> {
     SIGNALS.iter().try_for_each(|&signal| set_handler(signal))
 }
 
+/// Sets the handlers again after [`uninstall_signal_handlers`].
+pub fn reinstall_signal_handlers() -> io::Result<()> {
+    SIGNALS.iter().try_for_each(|&signal| set_handler(signal))
+}
+
 /// Takes the handlers away again (`crash-log-enabled no`). The panic hook stays.
 pub fn uninstall_signal_handlers() {
     SIGNALS.iter().for_each(|&signal| reset_handler(signal));

@@ -74,6 +74,33 @@ pub fn remove_pid_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Replaces a file's content so that a crash leaves the old or the new one whole: temporary file
+/// beside it, fsync, rename, fsync of the directory.
+pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = Path::new(&name);
+    let write = || -> io::Result<()> {
+        let mut file = File::create(temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(temporary, path)?;
+        let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().inspect_err(|_| {
+        // Best effort: the error that matters is the one returned.
+        let _ = fs::remove_file(temporary);
+    })
+}
+
+/// Ends the process as an access violation does, through the crash report.
+pub fn raise_segfault() -> ! {
+    let this = rustix::process::getpid();
+    let _ = rustix::process::kill_process(this, rustix::process::Signal::SEGV);
+    std::process::abort()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
