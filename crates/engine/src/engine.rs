@@ -200,6 +200,20 @@ impl Engine {
         self.settings.apply_to(&self.config, &mut self.keyspace);
     }
 
+    /// Applies one `rename-command`: an empty new name takes the command away.
+    pub fn rename_command(&mut self, old: &[u8], new: &[u8]) -> Result<(), &'static str> {
+        let id = self.lookup(old).ok_or("No such command in rename-command")?;
+        if !new.is_empty() && self.lookup(new).is_some_and(|other| other != id) {
+            return Err("Target command name already exists");
+        }
+        self.renamed.retain(|_, command| *command != id);
+        self.hidden.insert(id);
+        if !new.is_empty() {
+            self.renamed.insert(new.to_ascii_lowercase(), id);
+        }
+        Ok(())
+    }
+
     /// Reads the clocks. Called when a turn begins, and after a stall.
     pub fn refresh_time(&mut self, host: &mut dyn Host) {
         self.now_us = host.unix_us();

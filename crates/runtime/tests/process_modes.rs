@@ -5,12 +5,16 @@
 //! the end of a process or for a line it writes; nothing sleeps.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use runtime::crash;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use runtime::log::{self, Level, LogConfig, Logger};
 use runtime::process::{self, Supervisor};
 use runtime::reactor::{Event, Reactor, ReactorConfig};
@@ -54,6 +58,10 @@ const TESTS: &[(&str, fn())] = &[
         a_panic_in_a_background_job_is_reported_too,
     ),
     ("upstart_is_told_by_stopping", upstart_is_told_by_stopping),
+    (
+        "accepting_without_descriptors_waits_for_a_close",
+        accepting_without_descriptors_waits_for_a_close,
+    ),
 ];
 
 fn main() {
@@ -458,4 +466,54 @@ fn upstart_is_told_by_stopping() {
         .expect("reads");
     assert_eq!(text, "job None\n");
     assert!(child.wait().expect("waits").success());
+}
+
+/// Here because the limit is the whole process's.
+fn accepting_without_descriptors_waits_for_a_close() {
+    let mut reactor = Reactor::new(ReactorConfig::default()).expect("a reactor");
+    let any_port = "127.0.0.1:0".parse().expect("an address");
+    let listener = reactor.listen_tcp(any_port, 16).expect("listens");
+    let address = reactor
+        .listener_address(listener)
+        .expect("is bound")
+        .to_string();
+    let connect = || TcpStream::connect(&address).expect("connects");
+    let clients = [connect(), connect()];
+
+    let old = getrlimit(Resource::Nofile);
+    // Descriptors are given out lowest first: this is the next one, and the last that is allowed.
+    let next = clients[0].try_clone().expect("clones").as_raw_fd() as u64;
+    let low = Rlimit {
+        current: Some(next + 1),
+        maximum: old.maximum,
+    };
+    setrlimit(Resource::Nofile, low).expect("lowers");
+
+    let mut turn = |reactor: &mut Reactor| {
+        let mut events = Vec::new();
+        reactor
+            .wait(Some(Instant::now()), &mut events)
+            .expect("waits");
+        events
+    };
+    let events = turn(&mut reactor);
+    let [
+        Event::Accepted { conn, .. },
+        Event::AcceptFailed { error, .. },
+    ] = &events[..]
+    else {
+        unreachable!("{events:?}")
+    };
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+    // A turn later there is nothing to say, and above all nothing to spin on.
+    let mut ignored = Vec::new();
+    let before = Instant::now();
+    reactor
+        .wait(Some(before + Duration::from_millis(20)), &mut ignored)
+        .expect("waits");
+    assert!(ignored.is_empty() && before.elapsed() >= Duration::from_millis(20));
+    reactor.close(*conn);
+    let events = turn(&mut reactor);
+    assert!(matches!(events[..], [Event::Accepted { .. }]), "{events:?}");
+    setrlimit(Resource::Nofile, old).expect("restores");
 }

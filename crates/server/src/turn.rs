@@ -1,0 +1,175 @@
+//! The event loop. A turn: wait, read every ready socket and execute what came, end the engine's
+//! turn, write replies, close what is to be closed. Nothing in it waits for a disk.
+
+use crate::host::{Ending, ServerHost};
+use crate::listen;
+use engine::{Engine, Host, SessionId};
+use runtime::reactor::{ConnId, Event, ReadOutcome, WriteOutcome};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The buffer all sessions without pending input are read into, one after the other.
+const READ_BYTES: usize = 64 * 1024;
+/// Room made at once for the rest of a large request.
+const DIRECT_BYTES: usize = 1024 * 1024;
+
+/// What the loop keeps between turns.
+struct Loop {
+    /// By connection index.
+    sessions: Vec<Option<(ConnId, SessionId)>>,
+    shared: Vec<u8>,
+    dirty: Vec<SessionId>,
+    closing: Vec<SessionId>,
+}
+
+/// Runs until shutdown; returns the process's exit code.
+pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<ExitCode, String> {
+    let mut events = Vec::with_capacity(1024);
+    let mut state = Loop {
+        sessions: Vec::new(),
+        shared: Vec::with_capacity(READ_BYTES),
+        dirty: Vec::new(),
+        closing: Vec::new(),
+    };
+    loop {
+        let deadline = Instant::now() + Duration::from_millis(engine.next_timeout_ms() as u64);
+        host.reactor.wait(Some(deadline), &mut events).map_err(|e| format!("the event loop failed: {e}"))?;
+        host.begin_turn();
+        engine.refresh_time(host);
+        for event in events.drain(..) {
+            state.handle(engine, host, event);
+        }
+        engine.end_of_turn(host);
+        state.write_replies(engine, host);
+        state.close_sessions(engine, host);
+        if let Some(ending) = host.ending.take() {
+            return Ok(finish(ending));
+        }
+    }
+}
+
+fn finish(ending: Ending) -> ExitCode {
+    match ending {
+        Ending::Clean => ExitCode::SUCCESS,
+        Ending::Failed => ExitCode::FAILURE,
+    }
+}
+
+impl Loop {
+    fn handle(&mut self, engine: &mut Engine, host: &mut ServerHost, event: Event) {
+        match event {
+            Event::Readable(conn) => self.read(engine, host, conn),
+            Event::Writable(conn) => {
+                if let Some(id) = self.session(conn) {
+                    self.write(engine, host, id);
+                }
+            }
+            Event::Accepted { conn, peer, .. } => self.accept(engine, host, conn, &peer),
+            Event::AcceptFailed { error, .. } => {
+                host.log(engine::host::LogLevel::Warning, &format!("Accepting client connection: accept: {error}"));
+            }
+            Event::Signal(signal) => host.on_signal(signal),
+            Event::Wake => {}
+        }
+    }
+
+    fn session(&self, conn: ConnId) -> Option<SessionId> {
+        self.sessions.get(conn.index())?.filter(|(c, _)| *c == conn).map(|(_, id)| id)
+    }
+
+    fn accept(&mut self, engine: &mut Engine, host: &mut ServerHost, conn: ConnId, peer: &runtime::address::Address) {
+        if let Some(text) = listen::refusal(engine, peer, host.max_clients) {
+            engine.stats.connections_rejected += 1;
+            host.reactor.write(conn, text.as_bytes());
+            host.reactor.close(conn);
+            return;
+        }
+        let _ = host.reactor.set_nodelay(conn, true);
+        if engine.config.tcp_keepalive > 0 {
+            let _ = host.reactor.set_keepalive(conn, engine.config.tcp_keepalive);
+        }
+        let id = engine.connect(listen::describe(&host.reactor, conn, peer));
+        if self.sessions.len() <= conn.index() {
+            self.sessions.resize(conn.index() + 1, None);
+        }
+        self.sessions[conn.index()] = Some((conn, id));
+    }
+
+    fn read(&mut self, engine: &mut Engine, host: &mut ServerHost, conn: ConnId) {
+        let Some(id) = self.session(conn) else { return };
+        let outcome = if let Some(buf) = engine.direct_input(id) {
+            if buf.capacity() - buf.len() < READ_BYTES {
+                buf.reserve(DIRECT_BYTES.min(buf.len().max(READ_BYTES)));
+            }
+            let outcome = host.reactor.read(conn, buf);
+            if let ReadOutcome::Data(count) = outcome {
+                engine.fed_directly(id, count, host);
+            }
+            outcome
+        } else {
+            self.shared.clear();
+            let outcome = host.reactor.read(conn, &mut self.shared);
+            if let ReadOutcome::Data(_) = outcome {
+                engine.feed(id, &self.shared, host);
+            }
+            outcome
+        };
+        match outcome {
+            ReadOutcome::Data(_) | ReadOutcome::WouldBlock => {}
+            ReadOutcome::Eof => self.close(engine, host, id),
+            ReadOutcome::Error(_) => self.close(engine, host, id),
+        }
+    }
+
+    fn write_replies(&mut self, engine: &mut Engine, host: &mut ServerHost) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        engine.take_dirty(&mut dirty);
+        for id in dirty.drain(..) {
+            self.write(engine, host, id);
+        }
+        self.dirty = dirty;
+    }
+
+    fn write(&mut self, engine: &mut Engine, host: &mut ServerHost, id: SessionId) {
+        let Some(conn) = host.conn(engine, id) else { return };
+        loop {
+            let bytes = engine.output(id);
+            if bytes.is_empty() {
+                if engine.sent(id, 0) {
+                    self.close(engine, host, id);
+                }
+                return;
+            }
+            match host.reactor.write(conn, bytes) {
+                WriteOutcome::Written(count) => {
+                    if engine.sent(id, count) {
+                        return self.close(engine, host, id);
+                    }
+                }
+                WriteOutcome::Blocked { written } => {
+                    engine.sent(id, written);
+                    return;
+                }
+                WriteOutcome::Error(_) => return self.close(engine, host, id),
+            }
+        }
+    }
+
+    fn close_sessions(&mut self, engine: &mut Engine, host: &mut ServerHost) {
+        let mut closing = std::mem::take(&mut self.closing);
+        engine.take_closing(&mut closing);
+        for id in closing.drain(..) {
+            self.close(engine, host, id);
+        }
+        self.closing = closing;
+    }
+
+    fn close(&mut self, engine: &mut Engine, host: &mut ServerHost, id: SessionId) {
+        let Some(conn) = host.conn(engine, id) else { return };
+        engine.disconnect(id);
+        host.reactor.close(conn);
+        if let Some(place) = self.sessions.get_mut(conn.index()) {
+            *place = None;
+        }
+    }
+}
