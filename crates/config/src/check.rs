@@ -99,7 +99,8 @@ fn address<A: std::str::FromStr>(value: &[u8]) -> Option<()> {
         .map(|_| ())
 }
 
-/// `{variable}` and `{{` for a brace; an empty title is refused.
+/// `{variable}` and `{{` for a brace. What expands to nothing is refused, and while a template is
+/// being checked `{title}` does, in Redis too: `{title}` alone is refused.
 pub fn proc_title_template(value: &[u8]) -> Result<(), &'static str> {
     const VARIABLES: [&[u8]; 7] = [
         b"title",
@@ -111,23 +112,29 @@ pub fn proc_title_template(value: &[u8]) -> Result<(), &'static str> {
         b"config-file",
     ];
     const INVALID: &str = "template format is invalid or contains unknown variables";
-    if value.iter().all(|&byte| byte == b' ') {
-        return Err(INVALID);
-    }
     let mut rest = value;
+    let mut blank = true;
     while let Some(open) = rest.iter().position(|&byte| byte == b'{') {
+        blank &= rest[..open].iter().all(|&byte| byte == b' ');
         rest = &rest[open + 1..];
         if let [b'{', after @ ..] = rest {
             rest = after;
+            blank = false;
             continue;
         }
         let close = rest.iter().position(|&byte| byte == b'}').ok_or(INVALID)?;
-        if !VARIABLES.contains(&&rest[..close]) {
+        let variable = &rest[..close];
+        if !VARIABLES.contains(&variable) {
             return Err(INVALID);
         }
+        blank &= variable == b"title";
         rest = &rest[close + 1..];
     }
-    Ok(())
+    if blank && rest.iter().all(|&byte| byte == b' ') {
+        Err(INVALID)
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +147,11 @@ mod tests {
             ("{title} {listen-addr} {server-mode}", true),
             ("plain", true),
             ("{{literal}", true),
+            ("{{", true),
+            ("{title}", false),
+            (" {title} ", false),
+            ("{title}:{port}", true),
+            ("{title} x", true),
             ("", false),
             ("  ", false),
             ("{", false),

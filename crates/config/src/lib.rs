@@ -2,7 +2,7 @@
 //! command line, CONFIG GET, SET and REWRITE.
 //!
 //! `table` declares the options (name, aliases, kind, default, access, built or not) and yields
-//! the typed `Config`. `kind` parses, shows and writes a kind of option; `load` reads a start
+//! the typed `Config`. `kind` (with `parse` and `show`) reads and writes a kind of option; `load` reads a start
 //! sequence; `set` answers CONFIG GET and SET; `rewrite` edits the old file.
 //! Pure: file contents come in as bytes, `include` through a callback; nothing here knows what an
 //! option does. `Changed` tells the owner what to apply; when an effect fails, the owner puts the
@@ -12,21 +12,26 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod field;
 mod glob;
 mod kind;
 mod line;
 mod load;
+mod parse;
 mod rewrite;
 mod set;
+mod show;
 mod table;
 mod text;
 mod types;
 
-pub use kind::{Field, Kind, Value, parse_memory};
+pub use field::Field;
+pub use kind::{Kind, Value};
 pub use line::{quote, split_args};
 pub use load::{
     CommandLine, Directive, FileText, Include, LoadError, Origin, Place, Source, Warning,
 };
+pub use parse::parse_memory;
 pub use set::{Changed, SetContext, SetError, is_sensitive};
 pub use table::{Access, Config, OPTIONS, OptionId, OptionSpec, lookup};
 pub use text::Text;

@@ -14,6 +14,14 @@ use crate::load::Warning;
 use crate::table::{Config, OPTIONS, OptionId, OptionSpec, lookup};
 use crate::text::Text;
 
+/// Smaller sizes are accepted and raised to this.
+const REPL_BACKLOG_SIZE_MIN: u64 = 16 << 10;
+
+/// What Redis says without its own jemalloc; clients and tests probe for it.
+const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis \
+    server compiled with a modified Jemalloc like the one shipped by default with the Redis \
+    source distribution";
+
 /// What CONFIG SET must know about the moment and the client.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SetContext {
@@ -140,7 +148,6 @@ impl Config {
             next.set_one(spec, value)
                 .map_err(|reason| SetError::failed(name.into(), reason))?;
         }
-        next.clamp_hz();
         let mut changes: Vec<Changed> = Vec::new();
         for (spec, name) in targets {
             let id = spec.id;
@@ -211,14 +218,13 @@ impl Config {
         };
         let parsed = spec.kind.parse(&args, &self.value(spec.id))?;
         self.put(spec.id, parsed);
-        if spec.id == OptionId::Activedefrag && self.activedefrag {
-            // What Redis says without its own jemalloc; clients and tests probe for it.
-            return Err(
-                "Active defragmentation cannot be enabled: it requires a Redis server \
-                        compiled with a modified Jemalloc like the one shipped by default with \
-                        the Redis source distribution"
-                    .into(),
-            );
+        match spec.id {
+            OptionId::Hz => self.clamp_hz(),
+            OptionId::ReplBacklogSize => {
+                self.repl_backlog_size = self.repl_backlog_size.max(REPL_BACKLOG_SIZE_MIN);
+            }
+            OptionId::Activedefrag if self.activedefrag => return Err(NO_DEFRAGMENTATION.into()),
+            _ => {}
         }
         Ok(())
     }

@@ -11,7 +11,8 @@
 
 use crate::check;
 use crate::check::Check;
-use crate::kind::{Field, Kind, Value};
+use crate::field::Field;
+use crate::kind::{Kind, Value};
 use crate::load::Directive;
 use crate::text::Text;
 use crate::types::*;

@@ -2,9 +2,10 @@
 //!
 //! `choices!` declares an enum together with its file names, in the order error texts list them.
 //! What a value means is not known here; only its name, its bits and how it travels as a `Value`
-//! (kind.rs). Tests: kind.rs and tests/.
+//! (kind.rs). Tests: below and tests/.
 
-use crate::kind::{Field, Value};
+use crate::field::Field;
+use crate::kind::Value;
 use crate::text::Text;
 
 /// Name and value of every allowed word, in the order in which errors list them.
@@ -249,4 +250,35 @@ impl ClientsMemory {
 pub struct PrimaryAddress {
     pub host: Text,
     pub port: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_classes_round_trip_and_fold_into_a() {
+        for (given, shown) in [
+            ("", ""),
+            ("KEA", "AKE"),
+            ("Kg$lshzxetd", "AK"),
+            ("gn", "gn"),
+            ("mxE", "xEm"),
+        ] {
+            assert_eq!(
+                NotifyFlags::parse(given.as_bytes()).unwrap().show(),
+                shown,
+                "{given}"
+            );
+        }
+        assert_eq!(NotifyFlags::parse(b"Q"), None);
+    }
+
+    #[test]
+    fn a_share_of_maxmemory_is_computed_without_overflow() {
+        assert_eq!(ClientsMemory::Percent(5).limit_bytes(1000), 50);
+        assert_eq!(ClientsMemory::Percent(100).limit_bytes(u64::MAX), u64::MAX);
+        assert_eq!(ClientsMemory::Percent(5).limit_bytes(0), 0);
+        assert_eq!(ClientsMemory::Bytes(7).limit_bytes(1), 7);
+    }
 }

@@ -320,7 +320,8 @@ fn special_values_are_normalised_as_in_redis() {
             "normal 0 0 0 slave 1048576 0 5 pubsub 33554432 8388608 60",
         ),
         ("notify-keyspace-events", "KEA", "AKE"),
-        ("proc-title-template", "{title}", "{title}"),
+        ("proc-title-template", "{title}:{port}", "{title}:{port}"),
+        ("repl-backlog-size", "1", "16384"),
     ] {
         set(&mut config, &[name, value]).unwrap();
         assert_eq!(get(&config, name), shown, "{name} {value:?}");
