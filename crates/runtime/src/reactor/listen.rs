@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
@@ -43,6 +44,8 @@ pub(super) struct Listeners {
     slots: Vec<Option<Listener>>,
     /// Set while stalled: when to try again.
     retry_at: Option<Instant>,
+    /// The stall was reported, and nothing was accepted since.
+    reported: bool,
 }
 
 impl Listeners {
@@ -173,11 +176,13 @@ impl Reactor {
         for index in 0..self.listeners.slots.len() {
             if let Err(error) = self.accept_batch(index, events) {
                 self.listeners.retry_at = Some(Instant::now() + RETRY);
-                let listener = ListenerId(index as u32);
-                events.push(Event::AcceptFailed {
-                    listener,
-                    error: error.into(),
-                });
+                if !std::mem::replace(&mut self.listeners.reported, true) {
+                    let listener = ListenerId(index as u32);
+                    events.push(Event::AcceptFailed {
+                        listener,
+                        error: error.into(),
+                    });
+                }
                 return;
             }
         }
@@ -195,6 +200,7 @@ impl Reactor {
             }
             match rustix::net::acceptfrom_with(&listener.socket, FLAGS) {
                 Ok((socket, peer)) => {
+                    self.listeners.reported = false;
                     let peer = match &listener.path {
                         Some(path) => Some(Address::Unix(Arc::clone(path))),
                         None => peer.and_then(|peer| peer.try_into().ok()).map(Address::Tcp),
@@ -204,6 +210,11 @@ impl Reactor {
                     }
                 }
                 Err(Errno::AGAIN) => listener.ready = false,
+                // The kernel looks for a descriptor before it looks for a connection, so this is
+                // also what it says when nobody waits.
+                Err(Errno::MFILE | Errno::NFILE) if !somebody_waits(&listener.socket) => {
+                    listener.ready = false;
+                }
                 Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                     return Err(error);
                 }
@@ -242,4 +253,13 @@ impl Reactor {
             });
         }
     }
+}
+
+fn somebody_waits(socket: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0))
 }

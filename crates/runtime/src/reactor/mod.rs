@@ -82,7 +82,7 @@ pub enum Event {
         peer: Address,
     },
     /// Descriptors or memory ran out. Accepting goes on when a connection is closed, or a little
-    /// later; this is said once each time it stops.
+    /// later; this is not said again before one has been accepted.
     AcceptFailed {
         listener: ListenerId,
         error: io::Error,
