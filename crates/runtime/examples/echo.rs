@@ -1,8 +1,8 @@
 //! Answers every read with `+PONG`, to measure what the reactor costs by itself.
 //!
 //! `echo [ADDRESS] [REPLIES_PER_READ]`, then `redis-benchmark -t ping_inline -p PORT` against it
-//! (with `-P n`, give the same n here). `strace -c` on it should show one read and one write per
-//! request and few waits. Prints its processor time per read when interrupted.
+//! (with `-P n`, give the same n here). `strace -c` on it should show one `recvfrom` and one
+//! `sendto` per request and few waits. Prints its processor time per read when interrupted.
 
 use std::io;
 
