@@ -34,6 +34,10 @@ impl EvictionPolicy {
         matches!(self, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu)
     }
 
+    pub fn is_lru(self) -> bool {
+        matches!(self, EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru)
+    }
+
     fn is_random(self) -> bool {
         matches!(self, EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom)
     }

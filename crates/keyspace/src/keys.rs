@@ -154,6 +154,8 @@ impl Keyspace {
         }
         if look.count {
             stats.misses += 1;
+        }
+        if look.announce {
             journal.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
         }
         None
@@ -162,19 +164,31 @@ impl Keyspace {
     /// A look-up by a reading command: counts a hit or a miss, notes the access.
     #[inline]
     pub fn read(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
-        self.find(db, key, Look { touch: true, count: true }).map(|e| Entry(e.into_ref()))
+        self.find(db, key, Look { touch: true, count: true, announce: true }).map(|e| Entry(e.into_ref()))
     }
 
-    /// A look-up that leaves statistics and LRU data alone (TTL, OBJECT, TYPE, existence tests).
+    /// A look-up by a command that asks about the key rather than for its value (EXISTS, TTL, TYPE):
+    /// counts a hit or a miss, leaves LRU data alone.
+    #[inline]
+    pub fn look(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
+        self.find(db, key, Look { touch: false, count: true, announce: true }).map(|e| Entry(e.into_ref()))
+    }
+
+    /// As [`Keyspace::look`], without a notification of a miss (OBJECT).
+    pub fn look_quietly(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
+        self.find(db, key, Look { touch: false, count: true, announce: false }).map(|e| Entry(e.into_ref()))
+    }
+
+    /// A look-up that leaves statistics and LRU data alone (writers, internal questions).
     #[inline]
     pub fn peek(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
-        self.find(db, key, Look { touch: false, count: false }).map(|e| Entry(e.into_ref()))
+        self.find(db, key, Look { touch: false, count: false, announce: false }).map(|e| Entry(e.into_ref()))
     }
 
     /// A look-up by a writing command: notes the access, counts nothing.
     #[inline]
     pub(crate) fn find_mut(&mut self, db: u32, key: &[u8]) -> Option<EntryMut<'_, Value>> {
-        self.find(db, key, Look { touch: true, count: false })
+        self.find(db, key, Look { touch: true, count: false, announce: false })
     }
 
     /// The container of type `K` at `key`, for reading.
@@ -241,7 +255,7 @@ impl Keyspace {
 
     /// Takes a key out. Expired keys count as absent (and are removed).
     pub fn take(&mut self, db: u32, key: &[u8]) -> Option<OwnedEntry<Value>> {
-        self.find(db, key, Look { touch: false, count: false })?;
+        self.find(db, key, Look { touch: false, count: false, announce: false })?;
         self.dbs[db as usize].remove(key)
     }
 
@@ -279,7 +293,7 @@ impl Keyspace {
 
     /// Overwrites LRU or LFU data (RESTORE, DEBUG).
     pub fn set_access(&mut self, db: u32, key: &[u8], bits: u32) {
-        if let Some(mut entry) = self.find(db, key, Look { touch: false, count: false }) {
+        if let Some(mut entry) = self.find(db, key, Look { touch: false, count: false, announce: false }) {
             entry.set_aux(bits);
         }
     }
@@ -300,10 +314,13 @@ impl Keyspace {
         self.dbs[db as usize].scan(cursor, &mut |e| visit(Entry(e)))
     }
 
-    /// A random key that has not expired, if one is found within reason.
+    /// A random key that has not expired, as far as one is found within reason.
     pub fn random_key(&mut self, db: u32) -> Option<Vec<u8>> {
-        let tries = if self.dbs[db as usize].volatile_len() == self.dbs[db as usize].len() { 100 } else { usize::MAX };
-        for _ in 0..tries {
+        // Where expired keys may not be deleted, all of them may have expired; one is shown then.
+        let all_volatile = self.dbs[db as usize].volatile_len() == self.dbs[db as usize].len();
+        let mut tries_left = if all_volatile { 100usize } else { usize::MAX };
+        loop {
+            tries_left -= 1;
             let Keyspace { dbs, rng, .. } = self;
             let d = &dbs[db as usize];
             if d.is_empty() {
@@ -311,11 +328,10 @@ impl Keyspace {
             }
             let table = d.random_table(rng)?;
             let key = d.tables[table].random(|| rng.next_u64())?.key().to_vec();
-            if self.exists(db, &key) || tries == 1 {
+            if self.exists(db, &key) || tries_left == 0 {
                 return Some(key);
             }
         }
-        None
     }
 
     /// Exchanges two databases.
@@ -336,12 +352,22 @@ impl Keyspace {
 
     /// The entry's LFU counter after decay.
     pub fn frequency(&self, entry: &Entry<'_>) -> u32 {
-        self.access.frequency(entry.access())
+        self.frequency_of(entry.access())
+    }
+
+    /// As [`Keyspace::frequency`], from the bits that [`Entry::access`] returned.
+    pub fn frequency_of(&self, bits: u32) -> u32 {
+        self.access.frequency(bits)
     }
 
     /// Seconds since the entry was used.
     pub fn idle_seconds(&self, entry: &Entry<'_>) -> u32 {
-        self.access.idle_seconds(entry.access())
+        self.idle_seconds_of(entry.access())
+    }
+
+    /// As [`Keyspace::idle_seconds`], from the bits that [`Entry::access`] returned.
+    pub fn idle_seconds_of(&self, bits: u32) -> u32 {
+        self.access.idle_seconds(bits)
     }
 
     /// Keys per type, for tests and INFO; walks everything.
@@ -359,6 +385,7 @@ impl Keyspace {
 struct Look {
     touch: bool,
     count: bool,
+    announce: bool,
 }
 
 /// Drops a removed entry, or hands it out if that would take long.
