@@ -1,9 +1,12 @@
 //! The string commands.
 
+mod set;
+
 use crate::ctx::{Args, Ctx};
-use crate::error::{Outcome, ReplyError, texts};
+use crate::error::{Outcome, ReplyError};
+use keyspace::Str;
 use keyspace::journal::NotifyClass;
-use keyspace::{Expiry, Str};
+pub use set::{getdel, getex, getset, psetex, set, setex, setnx};
 
 fn later() -> Outcome {
     Err(ReplyError::new("ERR being written"))
@@ -22,27 +25,25 @@ pub fn decrby(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 }
 
 pub fn get(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    match ctx.engine.keyspace.string(ctx.session.db, args[1])? {
-        None => ctx.out.null(),
-        Some(Str::Int(n)) => ctx.out.bulk_int(n),
-        Some(Str::Bytes(bytes)) => ctx.out.bulk(bytes),
-    }
+    reply_string(ctx, args[1])?;
     Ok(())
 }
 
-pub fn getdel(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn getex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// Replies with the string at `key`, or null; true if there is one.
+#[inline]
+fn reply_string(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<bool, ReplyError> {
+    match ctx.engine.keyspace.string(ctx.session.db, key)? {
+        None => {
+            ctx.out.null();
+            return Ok(false);
+        }
+        Some(Str::Int(n)) => ctx.out.bulk_int(n),
+        Some(Str::Bytes(bytes)) => ctx.out.bulk(bytes),
+    }
+    Ok(true)
 }
 
 pub fn getrange(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn getset(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     later()
 }
 
@@ -76,32 +77,6 @@ pub fn mset(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 }
 
 pub fn msetnx(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn psetex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let mut expiry = Expiry::Clear;
-    if args.len() == 5 && args[3].eq_ignore_ascii_case(b"EX") {
-        let seconds = resp::parse_i64(args[4]).ok_or(texts::NOT_AN_INTEGER)?;
-        expiry = Expiry::At(ctx.now_ms() + seconds * 1000);
-    }
-    let db = ctx.db();
-    ctx.keys().set_string(db, args[1], args[2], expiry);
-    ctx.modified(args[1]);
-    ctx.notify(NotifyClass::STRING, "set", args[1]);
-    ctx.out.ok();
-    Ok(())
-}
-
-pub fn setex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn setnx(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     later()
 }
 
