@@ -183,6 +183,12 @@ impl<V> Cell<V> {
         }
     }
 
+    /// Whether both are the same cell.
+    #[inline]
+    pub(crate) fn is(self, other: Cell<V>) -> bool {
+        self.ptr == other.ptr
+    }
+
     pub(crate) fn to_bits(self) -> u64 {
         self.ptr.as_ptr().expose_provenance() as u64
     }

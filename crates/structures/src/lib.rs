@@ -15,3 +15,4 @@ pub mod decimal;
 pub mod intset;
 pub mod list;
 pub mod listpack;
+pub mod sorted_set;
