@@ -59,6 +59,11 @@ impl Db {
         hash_of(self.seed, key)
     }
 
+    #[inline]
+    pub(crate) fn hash_seed(&self) -> u64 {
+        self.seed
+    }
+
     pub(crate) fn len_removed(&mut self) {
         self.len -= 1;
     }

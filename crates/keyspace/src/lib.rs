@@ -17,6 +17,7 @@ pub mod journal;
 mod keys;
 pub mod rng;
 pub mod set;
+mod shared;
 pub mod slot;
 pub mod sorted_set;
 mod string;

@@ -32,8 +32,9 @@ impl Xorshift {
 }
 
 fn main() {
-    let members: Vec<Vec<u8>> =
-        (0..SIZE).map(|n| format!("member:{n:012}").into_bytes()).collect();
+    let members: Vec<Vec<u8>> = (0..SIZE)
+        .map(|n| format!("member:{n:012}").into_bytes())
+        .collect();
     let mut random = Xorshift(0x9e37_79b9_7f4a_7c15);
     let mut picks = Xorshift(0xdead_beef_cafe_f00d);
     let mut pick = || members[picks.next() as usize % SIZE].as_slice();
@@ -44,7 +45,11 @@ fn main() {
             set.insert(member, random.score());
         }
     });
-    println!("{:>40} {:8.1} bytes", "memory per member", set.heap_bytes() as f64 / SIZE as f64);
+    println!(
+        "{:>40} {:8.1} bytes",
+        "memory per member",
+        set.heap_bytes() as f64 / SIZE as f64
+    );
     report("move a random member to a random score", || {
         set.insert(pick(), random.score());
     });

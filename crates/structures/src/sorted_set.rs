@@ -40,7 +40,10 @@ const _: () = assert!(size_of::<Place>() == 16);
 
 impl Place {
     fn new(score: f64, cell: Cell<()>) -> Place {
-        Place { order: order_of(score), cell }
+        Place {
+            order: order_of(score),
+            cell,
+        }
     }
 
     #[inline]
@@ -129,7 +132,10 @@ impl Removed {
 impl SortedSet {
     /// `seed` keys the hashes.
     pub fn new(seed: u64) -> SortedSet {
-        SortedSet { tree: RankTree::new(), table: Table::new(seed) }
+        SortedSet {
+            tree: RankTree::new(),
+            table: Table::new(seed),
+        }
     }
 
     #[inline]
@@ -154,7 +160,9 @@ impl SortedSet {
 
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        self.table.find(self.table.hash(member), member).map(score_of)
+        self.table
+            .find(self.table.hash(member), member)
+            .map(score_of)
     }
 
     /// Shows `decide` the member's score, if it is there, and adds or moves the member as the
@@ -164,7 +172,9 @@ impl SortedSet {
         let hash = self.table.hash(member);
         let Some(mut entry) = self.table.find_mut(hash, member) else {
             if let Some(score) = decide(None) {
-                let entry = self.table.insert_new(hash, member, new_value(score), 0, 0, None);
+                let entry = self
+                    .table
+                    .insert_new(hash, member, new_value(score), 0, 0, None);
                 let added = self.tree.insert(Place::new(score, entry.get().cell()));
                 debug_assert!(added);
             }
@@ -177,7 +187,9 @@ impl SortedSet {
             return;
         }
         entry.set_int(new.to_bits() as i64);
-        let moved = self.tree.replace(&Place::new(old, cell), Place::new(new, cell));
+        let moved = self
+            .tree
+            .replace(&Place::new(old, cell), Place::new(new, cell));
         debug_assert!(moved);
     }
 
@@ -283,7 +295,8 @@ impl SortedSet {
     /// Visits some members in no order, from `cursor` (0 to begin), and returns the next cursor, 0
     /// at the end; the guarantees are those of SCAN, see `table_scan.rs`.
     pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(&'a [u8], f64)) -> u64 {
-        self.table.scan(cursor, |entry| visit(entry.key(), score_of(entry)))
+        self.table
+            .scan(cursor, |entry| visit(entry.key(), score_of(entry)))
     }
 
     /// Frees about `max` members' share; true once all is freed. In between, the set must only be
@@ -301,6 +314,17 @@ impl SortedSet {
             let place = Place::new(score_of(entry), entry.cell());
             assert!(self.tree.contains(&place), "every cell has its place");
         }
+    }
+}
+
+impl Clone for SortedSet {
+    fn clone(&self) -> SortedSet {
+        let mut copy = SortedSet::new(self.table.seed());
+        copy.reserve(self.len());
+        for (member, score) in self.iter_from(0) {
+            copy.insert(member, score);
+        }
+        copy
     }
 }
 
@@ -336,7 +360,9 @@ pub struct Scores {
 
 impl Scores {
     pub fn new(seed: u64) -> Scores {
-        Scores { table: Table::new(seed) }
+        Scores {
+            table: Table::new(seed),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -361,7 +387,8 @@ impl Scores {
                 entry.set_int(combined.to_bits() as i64);
             }
             None => {
-                self.table.insert_new(hash, member, new_value(score), 0, 0, None);
+                self.table
+                    .insert_new(hash, member, new_value(score), 0, 0, None);
             }
         }
     }
@@ -373,8 +400,10 @@ impl Scores {
     /// Brings everything in order.
     pub fn into_sorted(self) -> SortedSet {
         let Scores { table } = self;
-        let mut places: Vec<Place> =
-            table.iter().map(|entry| Place::new(score_of(entry), entry.cell())).collect();
+        let mut places: Vec<Place> = table
+            .iter()
+            .map(|entry| Place::new(score_of(entry), entry.cell()))
+            .collect();
         places.sort_unstable();
         let mut tree = RankTree::new();
         for place in places {

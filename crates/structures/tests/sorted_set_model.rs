@@ -49,8 +49,15 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn sorted(model: &Model) -> Vec<(Vec<u8>, f64)> {
-    let mut all: Vec<_> = model.iter().map(|(member, score)| (member.clone(), *score)).collect();
-    all.sort_by(|a, b| a.1.partial_cmp(&b.1).expect("numbers").then_with(|| a.0.cmp(&b.0)));
+    let mut all: Vec<_> = model
+        .iter()
+        .map(|(member, score)| (member.clone(), *score))
+        .collect();
+    all.sort_by(|a, b| {
+        a.1.partial_cmp(&b.1)
+            .expect("numbers")
+            .then_with(|| a.0.cmp(&b.0))
+    });
     all
 }
 
@@ -61,7 +68,10 @@ fn owned((member, score): (&[u8], f64)) -> (Vec<u8>, f64) {
 fn apply(set: &mut SortedSet, model: &mut Model, op: &Op) {
     match op {
         Op::Insert(n, score) => {
-            assert_eq!(set.insert(&member(*n), *score), model.insert(member(*n), *score));
+            assert_eq!(
+                set.insert(&member(*n), *score),
+                model.insert(member(*n), *score)
+            );
         }
         Op::Move(n, score) => {
             set.change(&member(*n), |old| old.map(|_| *score));
@@ -97,8 +107,10 @@ fn compare(set: &SortedSet, model: &Model, bound: f64) {
     let all = sorted(model);
     assert_eq!(set.len(), all.len());
     assert_eq!(set.iter_from(0).map(owned).collect::<Vec<_>>(), all);
-    let mut reversed: Vec<_> =
-        set.iter_rev_from(set.len().saturating_sub(1)).map(owned).collect();
+    let mut reversed: Vec<_> = set
+        .iter_rev_from(set.len().saturating_sub(1))
+        .map(owned)
+        .collect();
     reversed.reverse();
     assert_eq!(reversed, all);
     for (rank, (member, score)) in all.iter().enumerate().step_by(7) {
@@ -108,8 +120,14 @@ fn compare(set: &SortedSet, model: &Model, bound: f64) {
     }
     assert_eq!(set.rank(b"absent"), None);
     assert_eq!(set.at(all.len()), None);
-    assert_eq!(set.count_below(bound, false), all.iter().filter(|e| e.1 < bound).count());
-    assert_eq!(set.count_below(bound, true), all.iter().filter(|e| e.1 <= bound).count());
+    assert_eq!(
+        set.count_below(bound, false),
+        all.iter().filter(|e| e.1 < bound).count()
+    );
+    assert_eq!(
+        set.count_below(bound, true),
+        all.iter().filter(|e| e.1 <= bound).count()
+    );
     let mut scanned = BTreeSet::new();
     let mut cursor = 0;
     loop {
@@ -120,7 +138,10 @@ fn compare(set: &SortedSet, model: &Model, bound: f64) {
             break;
         }
     }
-    assert_eq!(scanned.into_iter().collect::<Vec<_>>(), model.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(
+        scanned.into_iter().collect::<Vec<_>>(),
+        model.keys().cloned().collect::<Vec<_>>()
+    );
 }
 
 proptest! {
@@ -178,8 +199,14 @@ fn a_zero_keeps_its_sign_and_its_place() {
     set.insert(b"b", -0.0);
     set.insert(b"a", 0.0);
     set.insert(b"c", 0.0);
-    let order: Vec<_> = set.iter_from(0).map(|(member, score)| (member, score.to_bits())).collect();
-    assert_eq!(order, [(&b"a"[..], 0), (b"b", (-0.0f64).to_bits()), (b"c", 0)]);
+    let order: Vec<_> = set
+        .iter_from(0)
+        .map(|(member, score)| (member, score.to_bits()))
+        .collect();
+    assert_eq!(
+        order,
+        [(&b"a"[..], 0), (b"b", (-0.0f64).to_bits()), (b"c", 0)]
+    );
     assert_eq!(set.count_below(0.0, false), 0);
     assert_eq!(set.count_below(-0.0, true), 3);
     // Equal scores: nothing moves, the sign stays.

@@ -24,15 +24,26 @@ pub struct ScanArgs<'a> {
 
 impl<'a> ScanArgs<'a> {
     /// Reads the options that begin at `args[from]`; TYPE is a syntax error unless `allow_type`.
-    pub fn parse(args: Args<'a>, from: usize, allow_type: bool) -> Result<ScanArgs<'a>, ReplyError> {
-        let mut parsed = ScanArgs { pattern: None, count: COUNT_DEFAULT, type_name: None, novalues: false };
+    pub fn parse(
+        args: Args<'a>,
+        from: usize,
+        allow_type: bool,
+    ) -> Result<ScanArgs<'a>, ReplyError> {
+        let mut parsed = ScanArgs {
+            pattern: None,
+            count: COUNT_DEFAULT,
+            type_name: None,
+            novalues: false,
+        };
         let mut options = args[from..].iter();
         while let Some(option) = options.next() {
             if option.eq_ignore_ascii_case(b"novalues") {
                 parsed.novalues = true;
                 continue;
             }
-            let Some(value) = options.next() else { return Err(texts::SYNTAX) };
+            let Some(value) = options.next() else {
+                return Err(texts::SYNTAX);
+            };
             if option.eq_ignore_ascii_case(b"count") {
                 let count = resp::parse_i64(value).ok_or(texts::NOT_AN_INTEGER)?;
                 if count < 1 {
@@ -53,13 +64,16 @@ impl<'a> ScanArgs<'a> {
     /// For every scan but HSCAN.
     pub fn refuse_novalues(self) -> Result<Self, ReplyError> {
         match self.novalues {
-            true => Err(ReplyError::new("ERR NOVALUES option can only be used in HSCAN")),
+            true => Err(ReplyError::new(
+                "ERR NOVALUES option can only be used in HSCAN",
+            )),
             false => Ok(self),
         }
     }
 
     pub fn matches(&self, text: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| structures::glob::matches(pattern, text))
+        self.pattern
+            .is_none_or(|pattern| structures::glob::matches(pattern, text))
     }
 }
 
@@ -73,11 +87,24 @@ mod tests {
 
     #[test]
     fn options_come_in_any_order_and_case() {
-        let args: [&[u8]; 9] =
-            [b"scan", b"0", b"TYPE", b"hash", b"count", b"3", b"Match", b"a*", b"novalues"];
+        let args: [&[u8]; 9] = [
+            b"scan",
+            b"0",
+            b"TYPE",
+            b"hash",
+            b"count",
+            b"3",
+            b"Match",
+            b"a*",
+            b"novalues",
+        ];
         let parsed = ScanArgs::parse(&args, 2, true).expect("valid");
-        let expected =
-            ScanArgs { pattern: Some(b"a*"), count: 3, type_name: Some(b"hash"), novalues: true };
+        let expected = ScanArgs {
+            pattern: Some(b"a*"),
+            count: 3,
+            type_name: Some(b"hash"),
+            novalues: true,
+        };
         assert_eq!(parsed, expected);
         assert!(parsed.matches(b"abc") && !parsed.matches(b"bc"));
         assert_eq!(ScanArgs::parse(&args, 2, false), Err(texts::SYNTAX));
