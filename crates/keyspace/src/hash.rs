@@ -3,6 +3,7 @@
 use structures::listpack::Listpack;
 use structures::table::Table;
 
+#[derive(Clone)]
 pub enum Hash {
     Packed(Listpack),
     Table(Box<Table<()>>),

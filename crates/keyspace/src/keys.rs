@@ -10,7 +10,7 @@ use crate::evict::EvictionPool;
 use crate::journal::{Journal, NotifyClass, Removal};
 use crate::rng::Rng;
 use crate::value::{Entry, Kind, Type, Value, WrongType};
-use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry, OwnedValue};
+use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry, OwnedValue, ValueRef};
 use structures::table::{Fate, Found, Inserted};
 
 /// Removed values that take at least this many frees are handed out to be dropped elsewhere.
@@ -237,20 +237,27 @@ impl Keyspace {
 
     /// Puts a container (or long string) at `key`, replacing whatever was there.
     pub fn put(&mut self, db: u32, key: &[u8], value: Value, expiry_ms: Option<i64>) {
-        self.delete(db, key);
+        let is_new = !self.delete(db, key);
         let tag = value.kind() as u8;
-        self.insert_new(db, key, NewValue::Payload(value), tag, expiry_ms);
+        self.insert_silently(db, key, NewValue::Payload(value), tag, expiry_ms);
+        if is_new {
+            self.journal.notify(NotifyClass::NEW, "new", db, key);
+        }
     }
 
     /// Adds a key known to be absent.
     pub(crate) fn insert_new(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, tag: u8, expiry_ms: Option<i64>) {
+        self.insert_silently(db, key, value, tag, expiry_ms);
+        self.journal.notify(NotifyClass::NEW, "new", db, key);
+    }
+
+    fn insert_silently(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, tag: u8, expiry_ms: Option<i64>) {
         let d = &mut self.dbs[db as usize];
         let (hash, index) = (d.hash(key), d.table_index(key));
         d.tables[index].insert_new(hash, key, value, tag, self.access.fresh(), expiry_ms);
         d.added();
         d.reindex(index, hash, None, expiry_ms);
         self.journal.ready(db, key);
-        self.journal.notify(NotifyClass::NEW, "new", db, key);
     }
 
     /// Takes a key out. Expired keys count as absent (and are removed).
@@ -288,6 +295,27 @@ impl Keyspace {
         d.added();
         d.reindex(index, hash, None, expiry);
         self.journal.ready(to_db, to);
+        self.journal.notify(NotifyClass::NEW, "new", to_db, to);
+        true
+    }
+
+    /// Copies a key's value and expiry to another name or database, replacing what is there. False
+    /// if the source does not exist.
+    pub fn copy(&mut self, from_db: u32, from: &[u8], to_db: u32, to: &[u8]) -> bool {
+        let Some(entry) = self.peek(from_db, from) else { return false };
+        let (tag, expiry) = (entry.kind() as u8, entry.expiry_ms());
+        let copied = match entry.0.value() {
+            ValueRef::Int(n) => OwnedValue::Int(n),
+            ValueRef::Bytes(b) => OwnedValue::Bytes(b.into()),
+            ValueRef::Payload(v) => OwnedValue::Payload(v.clone()),
+        };
+        self.delete(to_db, to);
+        let new = match copied {
+            OwnedValue::Int(n) => NewValue::Int(n),
+            OwnedValue::Bytes(ref b) => NewValue::Bytes(b),
+            OwnedValue::Payload(v) => NewValue::Payload(v),
+        };
+        self.insert_new(to_db, to, new, tag, expiry);
         true
     }
 

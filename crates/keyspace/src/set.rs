@@ -3,6 +3,7 @@
 use structures::listpack::Listpack;
 use structures::table::Table;
 
+#[derive(Clone)]
 pub enum Set {
     Packed(Listpack),
     Table(Box<Table<()>>),

@@ -41,6 +41,7 @@ impl Type {
 }
 
 /// The payload of an entry. Strings that fit stay out of here.
+#[derive(Clone)]
 pub enum Value {
     Bytes(ThinBytes),
     List(List),

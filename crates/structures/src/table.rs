@@ -17,7 +17,7 @@
 //! up. Iteration and SCAN are in `table_scan.rs`. Knows nothing of time or commands.
 //! Tests: bottom of this file, `tests/table_model.rs`.
 
-use crate::entry::{Cell, EntryMut, EntryRef, NewValue, OwnedEntry};
+use crate::entry::{Cell, EntryMut, EntryRef, NewValue, OwnedEntry, ValueRef};
 use foldhash::quality::FixedState;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::hash::{BuildHasher, Hasher};
@@ -640,6 +640,24 @@ impl<V> Table<V> {
         assert_eq!(seen, self.len);
         assert_eq!(bytes, self.cell_bytes);
         assert_eq!(overflow, self.overflow_count);
+    }
+}
+
+impl<V: Clone> Clone for Table<V> {
+    /// A table of its own with the same seed, filled entry by entry.
+    fn clone(&self) -> Self {
+        let mut copy = Table::new(self.seed);
+        copy.reserve(self.len());
+        for entry in self.iter() {
+            let value = match entry.value() {
+                ValueRef::Int(n) => NewValue::Int(n),
+                ValueRef::Bytes(bytes) => NewValue::Bytes(bytes),
+                ValueRef::Payload(value) => NewValue::Payload(value.clone()),
+            };
+            let hash = self.hash(entry.key());
+            copy.insert_new(hash, entry.key(), value, entry.tag(), entry.aux(), entry.expiry());
+        }
+        copy
     }
 }
 

@@ -210,3 +210,32 @@ fn random_picks_are_close_to_uniform() {
     // 99 degrees of freedom: beyond 170 with probability below 0.00001.
     assert!(chi < 170.0, "chi-square {chi}");
 }
+
+#[test]
+fn a_clone_is_equal_and_independent() {
+    let mut table: Table<Vec<u8>> = Table::new(7);
+    for i in 0..1000u32 {
+        let key = i.to_string().into_bytes();
+        let value = match i % 3 {
+            0 => NewValue::Int(i64::from(i)),
+            1 => NewValue::Bytes(&key),
+            _ => NewValue::Payload(key.clone()),
+        };
+        let expiry = (i % 2 == 0).then_some(i64::from(i));
+        table.insert_new(table.hash(&key), &key, value, 1, i, expiry);
+    }
+    let copy = table.clone();
+    copy.check_invariants();
+    table.clear();
+    assert_eq!(copy.len(), 1000);
+    for i in 0..1000u32 {
+        let key = i.to_string().into_bytes();
+        let entry = copy.find(copy.hash(&key), &key).expect("copied");
+        assert_eq!((entry.tag(), entry.aux(), entry.expiry()), (1, i, (i % 2 == 0).then_some(i64::from(i))));
+        match i % 3 {
+            0 => assert_eq!(entry.int(), i64::from(i)),
+            1 => assert_eq!(entry.bytes(), key),
+            _ => assert_eq!(entry.payload(), Some(&key)),
+        }
+    }
+}
