@@ -19,7 +19,6 @@ use resp::double::{MAX_TEXT_LEN, format_double};
 use structures::listpack::{self, IntBuf, Item, Listpack, Pos};
 use structures::sorted_set::{self, Scores};
 
-#[derive(Clone)]
 pub enum SortedSet {
     Packed(Listpack),
     Table(Box<sorted_set::SortedSet>),
