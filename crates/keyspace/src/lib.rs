@@ -16,6 +16,7 @@ pub mod hash;
 pub mod journal;
 mod keys;
 pub mod rng;
+mod sample;
 pub mod set;
 mod shared;
 pub mod slot;

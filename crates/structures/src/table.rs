@@ -24,6 +24,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+pub use crate::table_scan::Iter;
+
 pub(crate) const SLOTS: usize = 7;
 const LINK: usize = 7;
 pub(crate) const POINTER: u64 = (1 << 48) - 1;
