@@ -161,23 +161,6 @@ impl Default for Hash {
     }
 }
 
-impl Clone for Hash {
-    fn clone(&self) -> Hash {
-        match self {
-            Hash::Packed(pack) => Hash::Packed(pack.clone()),
-            Hash::Table(table) => {
-                let mut copy = Table::new(table.seed());
-                copy.reserve(table.len());
-                for entry in table.iter() {
-                    let hash = copy.hash(entry.key());
-                    copy.insert_new(hash, entry.key(), stored(text_of(entry)), 0, 0, None);
-                }
-                Hash::Table(Box::new(copy))
-            }
-        }
-    }
-}
-
 /// Single fields.
 impl Hash {
     #[inline]

@@ -154,23 +154,6 @@ impl Set {
     }
 }
 
-impl Clone for Set {
-    fn clone(&self) -> Set {
-        match self {
-            Set::Ints(ints) => Set::Ints(ints.clone()),
-            Set::Packed(pack) => Set::Packed(pack.clone()),
-            Set::Table(table) => {
-                let mut copy = Table::new(table.seed());
-                copy.reserve(table.len());
-                table
-                    .iter()
-                    .for_each(|entry| table_add_new(&mut copy, entry.key()));
-                Set::Table(Box::new(copy))
-            }
-        }
-    }
-}
-
 /// Converting.
 impl Set {
     /// Turns any encoding into a table with room for `additional` members more.
