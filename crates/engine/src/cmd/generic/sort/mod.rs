@@ -89,7 +89,7 @@ impl Elements {
         match entry.payload() {
             Some(Value::List(list)) if reverse => list.iter_rev().for_each(|item| self.add(item)),
             Some(Value::List(list)) => list.iter().for_each(|item| self.add(item)),
-            Some(Value::Set(set)) => set.iter().for_each(|item| self.add(item)),
+            Some(Value::Set(set)) => set.for_each(|item| self.add(item)),
             Some(Value::SortedSet(zset)) => {
                 zset.range(0..zset.len(), reverse).for_each(|(item, _)| self.add(item));
             }
