@@ -149,6 +149,8 @@ pub struct Engine {
     pub(crate) resume: Vec<SessionId>,
     pub(crate) now_us: i64,
     pub(crate) last_cron_ms: i64,
+    /// Commands processed when expiry last ran.
+    pub(crate) expire_seen_commands: u64,
     pub(crate) scratch: crate::input::Scratch,
     /// The ticks at which the last command ended; the next one starts there.
     pub(crate) ticks_ns: u64,
@@ -185,6 +187,7 @@ impl Engine {
             resume: Vec::new(),
             now_us,
             last_cron_ms: 0,
+            expire_seen_commands: 0,
             scratch: Default::default(),
             ticks_ns: 0,
             next_client_id: 1,

@@ -4,7 +4,9 @@ use crate::engine::Engine;
 use crate::host::Host;
 use crate::session::SessionFlags;
 
-/// Expired keys removed per database and turn, so that a turn stays short.
+/// Expired keys removed per database and turn at least; a turn that ran more commands than this
+/// removes as many as it ran, so that expiry keeps up with any rate of writing and a turn's length
+/// stays in proportion to its work.
 const EXPIRE_PER_TURN: usize = 64;
 const CRON_PERIOD_MS: i64 = 100;
 
@@ -51,9 +53,12 @@ impl Engine {
         if !self.active_expire || self.is_paused() {
             return;
         }
+        let commands = self.stats.commands_processed.saturating_sub(self.expire_seen_commands);
+        self.expire_seen_commands = self.stats.commands_processed;
+        let budget = EXPIRE_PER_TURN.max(commands as usize);
         for db in 0..self.keyspace.db_count() as u32 {
             if self.keyspace.db(db).volatile_len() > 0 {
-                self.keyspace.expire_due(db, EXPIRE_PER_TURN);
+                self.keyspace.expire_due(db, budget);
             }
         }
     }
