@@ -391,7 +391,7 @@ impl SortedSet {
     }
 
     /// One step of a scan; a pack is visited whole.
-    pub fn scan(&self, cursor: u64, mut visit: impl FnMut(Item<'_>, f64)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, mut visit: impl FnMut(Item<'a>, f64)) -> u64 {
         match self {
             SortedSet::Packed(_) => {
                 self.iter().for_each(|(member, score)| visit(member, score));

@@ -11,4 +11,5 @@ pub mod server;
 pub mod set;
 pub mod sorted_set;
 pub mod string;
+pub mod timeout;
 pub mod transactions;

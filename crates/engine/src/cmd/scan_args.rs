@@ -20,25 +20,45 @@ pub struct ScanArgs<'a> {
     pub count: usize,
     pub type_name: Option<&'a [u8]>,
     pub novalues: bool,
+    pub noscores: bool,
 }
 
 impl<'a> ScanArgs<'a> {
+    /// Reads ZSCAN's options: no TYPE, but NOSCORES (an option of Valkey 8).
+    pub fn parse_for_zscan(args: Args<'a>, from: usize) -> Result<ScanArgs<'a>, ReplyError> {
+        ScanArgs::parse_allowing(args, from, false, true)?.refuse_novalues()
+    }
+
     /// Reads the options that begin at `args[from]`; TYPE is a syntax error unless `allow_type`.
     pub fn parse(
         args: Args<'a>,
         from: usize,
         allow_type: bool,
     ) -> Result<ScanArgs<'a>, ReplyError> {
+        ScanArgs::parse_allowing(args, from, allow_type, false)
+    }
+
+    fn parse_allowing(
+        args: Args<'a>,
+        from: usize,
+        allow_type: bool,
+        allow_noscores: bool,
+    ) -> Result<ScanArgs<'a>, ReplyError> {
         let mut parsed = ScanArgs {
             pattern: None,
             count: COUNT_DEFAULT,
             type_name: None,
             novalues: false,
+            noscores: false,
         };
         let mut options = args[from..].iter();
         while let Some(option) = options.next() {
             if option.eq_ignore_ascii_case(b"novalues") {
                 parsed.novalues = true;
+                continue;
+            }
+            if allow_noscores && option.eq_ignore_ascii_case(b"noscores") {
+                parsed.noscores = true;
                 continue;
             }
             let Some(value) = options.next() else {
@@ -104,6 +124,7 @@ mod tests {
             count: 3,
             type_name: Some(b"hash"),
             novalues: true,
+            noscores: false,
         };
         assert_eq!(parsed, expected);
         assert!(parsed.matches(b"abc") && !parsed.matches(b"bc"));

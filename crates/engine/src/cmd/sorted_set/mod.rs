@@ -1,148 +1,110 @@
-//! The sorted set commands.
+//! The sorted set commands, by family: `add` (ZADD, ZINCRBY), `read` (single members, counts),
+//! `range` (ZRANGE and its older forms, ZRANGESTORE), `remove`, `pop` (with the blocking forms),
+//! `combine` (ZUNION, ZINTER, ZDIFF), `random`, `scan`; `bounds` reads range arguments.
+//!
+//! The value is [`keyspace::sorted_set::SortedSet`]. Semantics, texts and order of complaints as
+//! Redis 7.4. Tests: in the files, and the reference suite's `unit/type/zset`.
 
-use crate::ctx::{Args, Ctx};
-use crate::error::{Outcome, ReplyError};
+mod add;
+mod bounds;
+mod combine;
+mod pop;
+mod random;
+mod range;
+mod read;
+mod remove;
+mod scan;
 
-fn later() -> Outcome {
-    Err(ReplyError::new("ERR being written"))
+pub use add::{zadd, zincrby};
+pub use combine::{zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore};
+pub use pop::{bzmpop, bzpopmax, bzpopmin, zmpop, zpopmax, zpopmin};
+pub use random::zrandmember;
+pub use range::{
+    zrange, zrangebylex, zrangebyscore, zrangestore, zrevrange, zrevrangebylex, zrevrangebyscore,
+};
+pub use read::{zcard, zcount, zlexcount, zmscore, zrank, zrevrank, zscore};
+pub use remove::{zrem, zremrangebylex, zremrangebyrank, zremrangebyscore};
+pub use scan::zscan;
+
+use crate::ctx::Ctx;
+use crate::engine::Engine;
+use keyspace::Value;
+use keyspace::journal::NotifyClass;
+use keyspace::sorted_set::{SortedSet, SortedSetLimits};
+use resp::{Version, Writer};
+use structures::listpack::Item;
+
+/// What decides encodings now.
+fn limits(engine: &Engine) -> SortedSetLimits {
+    SortedSetLimits {
+        packed_entries_max: engine.settings.zset_max_listpack_entries,
+        packed_value_max_bytes: engine.settings.zset_max_listpack_value,
+        seed: engine.keyspace.hash_seed(),
+    }
 }
 
-pub fn bzmpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn write_member(out: &mut Writer, member: Item<'_>) {
+    match member {
+        Item::Int(value) => out.bulk_int(value),
+        Item::Str(text) => out.bulk(text),
+    }
 }
 
-pub fn bzpopmax(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// Members, or members with scores: flat in RESP2, in pairs in RESP3. `entries` yields `count`.
+fn write_entries<'a>(
+    out: &mut Writer,
+    entries: impl Iterator<Item = (Item<'a>, f64)>,
+    count: usize,
+    with_scores: bool,
+) {
+    if !with_scores {
+        out.array(count);
+        return entries.for_each(|(member, _)| write_member(out, member));
+    }
+    let nested = out.version() == Version::V3;
+    out.array(if nested { count } else { count * 2 });
+    for (member, score) in entries {
+        if nested {
+            out.array(2);
+        }
+        write_member(out, member);
+        out.double(score);
+    }
 }
 
-pub fn bzpopmin(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// What the STORE commands do with their result: it replaces whatever is at `key`, or, being
+/// empty, removes it. Replies with its size.
+fn store(ctx: &mut Ctx<'_>, key: &[u8], result: SortedSet, event: &'static str) {
+    let db = ctx.db();
+    let len = result.len();
+    if len > 0 {
+        ctx.keys().put(db, key, Value::SortedSet(result), None);
+        ctx.modified(key);
+        ctx.notify(NotifyClass::ZSET, event, key);
+    } else if ctx.keys().delete(db, key) {
+        ctx.modified(key);
+        ctx.notify(NotifyClass::GENERIC, "del", key);
+    }
+    ctx.out.integer(len as i64);
 }
 
-pub fn zadd(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zcard(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zcount(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zdiff(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zdiffstore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zincrby(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zinter(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zintercard(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zinterstore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zlexcount(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zmpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zmscore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zpopmax(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zpopmin(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrandmember(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrange(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrangebylex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrangebyscore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrangestore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrank(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrem(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zremrangebylex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zremrangebyrank(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zremrangebyscore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrevrange(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrevrangebylex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrevrangebyscore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zrevrank(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zscan(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zscore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zunion(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn zunionstore(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// A command took `removed` members out of the set at `key`, and left it `emptied` or not.
+fn members_removed(
+    ctx: &mut Ctx<'_>,
+    key: &[u8],
+    removed: usize,
+    emptied: bool,
+    event: &'static str,
+) {
+    if removed == 0 {
+        return;
+    }
+    let db = ctx.db();
+    ctx.modified(key);
+    ctx.keys().journal.dirty += removed as u64 - 1;
+    ctx.notify(NotifyClass::ZSET, event, key);
+    if emptied {
+        ctx.keys().delete(db, key);
+        ctx.notify(NotifyClass::GENERIC, "del", key);
+    }
 }
