@@ -1,96 +1,115 @@
 //! The list commands.
+//!
+//! `push` and `pop` work on the ends, `read` only reads, `edit` changes the inside, `transfer` moves
+//! elements between lists, `blocking` has the forms that wait. An element's way is always one copy:
+//! from the request into the list, from the list into the reply.
+//!
+//! Knows the order in which Redis notifies and what it counts as changes; does not know how a list
+//! is stored (`structures::list`). To add a command: a function here, its arm in `dispatch`.
+//! Tests: `tests.rs`.
 
-use crate::ctx::{Args, Ctx};
-use crate::error::{Outcome, ReplyError};
+mod blocking;
+mod edit;
+mod pop;
+mod push;
+mod read;
+mod transfer;
 
-fn later() -> Outcome {
-    Err(ReplyError::new("ERR being written"))
+pub use blocking::{blmove, blmpop, blpop, brpop, brpoplpush};
+pub use edit::{linsert, lrem, lset, ltrim};
+pub use pop::{lmpop, lpop, rpop};
+pub use push::{lpush, lpushx, rpush, rpushx};
+pub use read::{lindex, llen, lpos, lrange};
+pub use transfer::{lmove, rpoplpush};
+
+use crate::ctx::Ctx;
+use crate::error::{ReplyError, texts};
+use keyspace::journal::NotifyClass;
+use resp::Writer;
+use structures::list::End;
+use structures::listpack::Item;
+
+/// LEFT or RIGHT.
+fn parse_end(text: &[u8]) -> Result<End, ReplyError> {
+    if text.eq_ignore_ascii_case(b"left") {
+        Ok(End::Front)
+    } else if text.eq_ignore_ascii_case(b"right") {
+        Ok(End::Back)
+    } else {
+        Err(texts::SYNTAX)
+    }
 }
 
-pub fn blmove(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn parse_int(text: &[u8]) -> Result<i64, ReplyError> {
+    resp::parse_i64(text).ok_or(texts::NOT_AN_INTEGER)
 }
 
-pub fn blmpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// A number that must have a negation (ranks, counts with a direction).
+fn parse_signed_count(text: &[u8]) -> Result<i64, ReplyError> {
+    match parse_int(text)? {
+        i64::MIN => Err(ReplyError::new(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        )),
+        number => Ok(number),
+    }
 }
 
-pub fn blpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// A number of at least `least`; whatever else it is, the complaint is `error`.
+fn parse_count(text: &[u8], least: i64, error: ReplyError) -> Result<usize, ReplyError> {
+    match resp::parse_i64(text) {
+        Some(count) if count >= least => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+        _ => Err(error),
+    }
 }
 
-pub fn brpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// `start` and `stop` as LRANGE and LTRIM take them, for a list of `len` elements: the first index
+/// and the number of elements, which is 0 for a range that is empty.
+fn resolve_range(start: i64, stop: i64, len: usize) -> (usize, usize) {
+    let len = len as i64;
+    let from_front = |index: i64| if index < 0 { index + len } else { index };
+    let start = from_front(start).max(0);
+    let stop = from_front(stop).min(len - 1);
+    if start > stop { (0, 0) } else { (start as usize, (stop - start + 1) as usize) }
 }
 
-pub fn brpoplpush(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+#[inline]
+fn write_item(out: &mut Writer, item: Item<'_>) {
+    match item {
+        Item::Int(number) => out.bulk_int(number),
+        Item::Str(text) => out.bulk(text),
+    }
 }
 
-pub fn lindex(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// A list changed in `changes` ways, as Redis counts them.
+#[inline]
+fn changed(ctx: &mut Ctx<'_>, key: &[u8], changes: usize) {
+    let db = ctx.session.db;
+    let journal = &mut ctx.engine.keyspace.journal;
+    journal.dirty += changes as u64;
+    journal.touched(db, key);
 }
 
-pub fn linsert(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// `count` elements left the list at `key`: tells, and takes an empty list away.
+fn after_removal(ctx: &mut Ctx<'_>, key: &[u8], event: &'static str, count: usize, is_empty: bool) {
+    ctx.notify(NotifyClass::LIST, event, key);
+    if is_empty {
+        let db = ctx.db();
+        ctx.keys().delete(db, key);
+        ctx.notify(NotifyClass::GENERIC, "del", key);
+    }
+    changed(ctx, key, count);
 }
 
-pub fn llen(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn pop_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpop",
+        End::Back => "rpop",
+    }
 }
 
-pub fn lmove(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lmpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lpos(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lpush(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lpushx(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lrange(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lrem(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lset(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn ltrim(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn rpop(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn rpoplpush(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn rpush(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn rpushx(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn push_event(end: End) -> &'static str {
+    match end {
+        End::Front => "lpush",
+        End::Back => "rpush",
+    }
 }
