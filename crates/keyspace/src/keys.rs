@@ -13,6 +13,9 @@ use crate::value::{Entry, Kind, Type, Value, WrongType};
 use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry, OwnedValue, ValueRef};
 use structures::table::{Fate, Found, Inserted};
 
+/// How many keys [`Keyspace::prefetch`] takes: enough to overlap latencies, few enough for the first
+/// cache to keep them.
+pub const PREFETCH_MAX: usize = 32;
 /// Removed values that take at least this many frees are handed out to be dropped elsewhere.
 const GARBAGE_EFFORT: usize = 64;
 
@@ -132,6 +135,22 @@ impl Keyspace {
     pub fn prefetch_cell(&self, db: u32, key: &[u8], hash: u64) {
         let db = &self.dbs[db as usize];
         db.tables[db.table_index(key)].prefetch_cell(hash);
+    }
+
+    /// Overlaps the memory latencies of looking up several keys: call with up to [`PREFETCH_MAX`]
+    /// keys, then use them. More are ignored.
+    #[inline]
+    pub fn prefetch<'k>(&self, db: u32, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone) {
+        if keys.len() < 2 {
+            return;
+        }
+        let mut hashes = [0; PREFETCH_MAX];
+        for (hash, key) in hashes.iter_mut().zip(keys.clone()) {
+            *hash = self.prefetch_bucket(db, key);
+        }
+        for (hash, key) in hashes.iter().zip(keys) {
+            self.prefetch_cell(db, key, *hash);
+        }
     }
 
     /// Looks a key up; an expired one is removed (or hidden, or kept) on the way.

@@ -26,6 +26,6 @@ pub mod value;
 
 pub use db::Db;
 pub use evict::{EvictionPolicy, Victim};
-pub use keys::{ExpiredKeys, Garbage, Keyspace, KeyspaceStats};
+pub use keys::{ExpiredKeys, Garbage, Keyspace, KeyspaceStats, PREFETCH_MAX};
 pub use string::{Expiry, StringError};
 pub use value::{Entry, IntText, Kind, Str, Type, Value, WrongType};

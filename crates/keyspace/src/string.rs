@@ -59,10 +59,28 @@ impl Keyspace {
         }
     }
 
+    /// The string at `key`, for a command that is going to change it: counts no hit or miss.
+    #[inline]
+    pub fn string_to_change(&mut self, db: u32, key: &[u8]) -> Result<Option<Str<'_>>, WrongType> {
+        match self.find_mut(db, key) {
+            None => Ok(None),
+            Some(entry) => str_of(entry.into_ref()).map(Some).ok_or(WrongType),
+        }
+    }
+
     /// Stores a string, replacing a value of whatever type.
     #[inline]
     pub fn set_string(&mut self, db: u32, key: &[u8], bytes: &[u8], expiry: Expiry) {
         self.set_encoded(db, key, encode(bytes), expiry);
+    }
+
+    /// As [`Keyspace::set_string`], taking over a long string that was made for it.
+    pub fn set_buffer(&mut self, db: u32, key: &[u8], bytes: ThinBytes, expiry: Expiry) {
+        if bytes.len() <= INLINE_MAX {
+            self.set_string(db, key, &bytes, expiry);
+        } else {
+            self.set_encoded(db, key, NewValue::Payload(Value::Bytes(bytes)), expiry);
+        }
     }
 
     /// As [`Keyspace::set_string`], for an integer.

@@ -1,28 +1,20 @@
-//! The string commands.
+//! The string commands. Tests: in each file, and at the bottom of this one.
 
+mod edit;
+mod lcs;
+mod many;
+mod number;
 mod set;
 
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError};
+pub use edit::{append, getrange, setrange, strlen, substr};
 use keyspace::Str;
-use keyspace::journal::NotifyClass;
+pub use lcs::lcs;
+pub use many::{mget, mset, msetnx};
+pub use number::{decr, decrby, incr, incrby, incrbyfloat};
+use resp::Writer;
 pub use set::{getdel, getex, getset, psetex, set, setex, setnx};
-
-fn later() -> Outcome {
-    Err(ReplyError::new("ERR being written"))
-}
-
-pub fn append(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn decr(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn decrby(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
 
 pub fn get(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     reply_string(ctx, args[1])?;
@@ -35,59 +27,19 @@ fn reply_string(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<bool, ReplyError> {
     match ctx.engine.keyspace.string(ctx.session.db, key)? {
         None => {
             ctx.out.null();
-            return Ok(false);
+            Ok(false)
         }
-        Some(Str::Int(n)) => ctx.out.bulk_int(n),
-        Some(Str::Bytes(bytes)) => ctx.out.bulk(bytes),
+        Some(string) => {
+            write_string(ctx.out, string);
+            Ok(true)
+        }
     }
-    Ok(true)
 }
 
-pub fn getrange(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn incr(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let db = ctx.db();
-    let n = ctx.keys().add_int(db, args[1], 1)?;
-    ctx.modified(args[1]);
-    ctx.notify(NotifyClass::STRING, "incrby", args[1]);
-    ctx.out.integer(n);
-    Ok(())
-}
-
-pub fn incrby(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn incrbyfloat(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn lcs(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn mget(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn mset(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn msetnx(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn setrange(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn strlen(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
-}
-
-pub fn substr(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+#[inline]
+fn write_string(out: &mut Writer, string: Str<'_>) {
+    match string {
+        Str::Int(n) => out.bulk_int(n),
+        Str::Bytes(bytes) => out.bulk(bytes),
+    }
 }
