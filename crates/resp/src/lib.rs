@@ -18,7 +18,6 @@ pub mod double;
 pub mod int;
 mod literal;
 pub mod long_double;
-mod powers_of_ten;
 pub mod request;
 pub mod split;
 pub mod value;
