@@ -183,8 +183,9 @@ impl Engine {
             debug_assert_eq!(out.len(), mark);
         }
         self.apply_reply_mode(&mut session, &mut out, mark);
-        self.store_writer(&mut session, out);
         self.after_command(Some(&mut session));
+        self.settle_strays(&mut session, &mut out);
+        self.store_writer(&mut session, out);
         self.finish(session);
     }
 

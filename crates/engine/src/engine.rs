@@ -5,9 +5,11 @@
 //! (it is passed along where that matters).
 
 use crate::blocking::Blocking;
+use crate::clients::{ClientMemory, REPLY_BUFFER_MAX_BYTES, ReplyBufferTuning};
 use crate::cmd::server::SlowLog;
 use crate::effects::Effects;
-use crate::host::Host;
+use crate::host::{Host, LogLevel};
+use crate::news::Stray;
 use crate::output::{BufferPool, Output};
 use crate::pubsub::PubSub;
 use crate::session::{Session, SessionFlags};
@@ -81,6 +83,15 @@ impl Sessions {
         place.session = Some(session);
     }
 
+    /// Places, occupied or not.
+    pub(crate) fn place_count(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn take_at(&mut self, place: usize) -> Option<Box<Session>> {
+        self.places.get_mut(place)?.session.take()
+    }
+
     fn release(&mut self, id: SessionId) {
         let place = &mut self.places[id.index as usize];
         place.generation += 1;
@@ -131,6 +142,10 @@ pub struct Engine {
     pub slowlog: SlowLog,
     pub monitors: BTreeSet<SessionId>,
     pub pause: Option<(i64, PauseMode)>,
+    /// How reply buffers follow the size of replies (DEBUG REPLYBUFFER).
+    pub reply_buffers: ReplyBufferTuning,
+    /// Housekeeping stands still (DEBUG PAUSE-CRON).
+    pub cron_paused: bool,
     pub rng: Rng,
     /// Commands renamed in the configuration: new name to command; empty names are disabled.
     pub renamed: BTreeMap<Vec<u8>, CommandId>,
@@ -141,6 +156,11 @@ pub struct Engine {
     pub debug: crate::cmd::server::DebugState,
     pub started_ms: i64,
     pub(crate) pool: BufferPool,
+    /// News for sessions that are running and therefore not in their place.
+    pub(crate) strays: Vec<Stray>,
+    /// Log lines of code that cannot reach the host; written at the end of the turn.
+    pub(crate) log_later: Vec<(LogLevel, String)>,
+    pub(crate) client_memory: ClientMemory,
     /// Sessions with output to be written.
     pub(crate) dirty: Vec<SessionId>,
     /// Sessions to be closed by the server.
@@ -169,12 +189,14 @@ impl Engine {
             config,
             stats: Stats::new(),
             effects: Effects::default(),
-            pubsub: PubSub::default(),
+            pubsub: PubSub::new(rng.next_u64()),
             blocking: Blocking::default(),
-            watches: Watches::default(),
+            watches: Watches::new(rng.next_u64()),
             slowlog: SlowLog::default(),
             monitors: BTreeSet::new(),
             pause: None,
+            reply_buffers: ReplyBufferTuning::default(),
+            cron_paused: false,
             rng,
             renamed: BTreeMap::new(),
             hidden: BTreeSet::new(),
@@ -182,6 +204,9 @@ impl Engine {
             debug: Default::default(),
             started_ms: now_us / 1000,
             pool: BufferPool::default(),
+            strays: Vec::new(),
+            log_later: Vec::new(),
+            client_memory: ClientMemory::default(),
             dirty: Vec::new(),
             closing: Vec::new(),
             resume: Vec::new(),
@@ -201,6 +226,7 @@ impl Engine {
     pub fn apply_settings(&mut self) {
         self.settings = Settings::from_config(&self.config);
         self.settings.apply_to(&self.config, &mut self.keyspace);
+        self.recount_client_memory();
     }
 
     /// Applies one `rename-command`: an empty new name takes the command away.
@@ -267,7 +293,11 @@ impl Engine {
             net_out_bytes: 0,
             commands_count: 0,
             soft_limit_since_ms: None,
+            reply_buffer_bytes: REPLY_BUFFER_MAX_BYTES,
             reply_peak_bytes: 0,
+            reply_peak_since_ms: now_ms,
+            input_peak_bytes: 0,
+            counted_bytes: 0,
         };
         self.sessions.put(Box::new(session));
         slot
@@ -276,23 +306,22 @@ impl Engine {
     /// The connection is gone: forget everything about it.
     pub fn disconnect(&mut self, id: SessionId) {
         let Some(mut session) = self.sessions.take(id) else { return };
-        self.unregister_blocked(&mut session);
-        self.unwatch_all(&mut session);
-        self.unsubscribe_everything(&mut session);
-        self.monitors.remove(&id);
+        self.detach(&mut session);
+        self.client_memory.forget(&mut session);
         self.sessions.release(id);
     }
 
     /// A writer that appends to the session's output. Give it back with [`Engine::store_writer`].
     pub(crate) fn writer_for(&mut self, session: &mut Session) -> Writer {
-        Writer::from_vec(session.output.take_tail(&mut self.pool), session.version)
+        Writer::from_vec(session.output.take_tail(&mut self.pool, session.reply_buffer_bytes), session.version)
     }
 
     pub(crate) fn store_writer(&mut self, session: &mut Session, out: Writer) {
         session.output.put_tail(out.into_vec(), &mut self.pool);
     }
 
-    /// Writes something unasked (a message, a monitor line) to a session that is not running.
+    /// Writes something unasked (a message, a monitor line) to a session that is not running. For
+    /// messages that may also go to a running one see [`Engine::publish`].
     pub(crate) fn push_to(&mut self, id: SessionId, write: impl FnOnce(&mut Writer)) {
         let Some(mut session) = self.sessions.take(id) else { return };
         if !session.flags.has(SessionFlags::CLOSE_ASAP) && !session.flags.has(SessionFlags::CLOSE_AFTER_REPLY) {
@@ -306,6 +335,9 @@ impl Engine {
     /// Puts a session back after it ran, and notes what the server has to do for it.
     pub(crate) fn finish(&mut self, mut session: Box<Session>) {
         self.check_output_limit(&mut session);
+        if self.client_memory.is_limited() {
+            self.client_memory.count(&mut session);
+        }
         let id = session.slot;
         if session.flags.has(SessionFlags::CLOSE_ASAP) {
             self.closing.push(id);
@@ -318,12 +350,26 @@ impl Engine {
         self.sessions.put(session);
     }
 
-    /// Marks a session for closing at the end of the turn, whether it is running or not.
-    pub fn close_session(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(id) {
+    /// Closes a session that is not running: nothing reaches it any more, the server closes the
+    /// connection at the end of the turn. False if there is no such session.
+    pub fn close_session(&mut self, id: SessionId) -> bool {
+        let Some(mut session) = self.sessions.take(id) else { return false };
+        let is_news = !session.flags.has(SessionFlags::CLOSE_ASAP);
+        if is_news {
             session.flags.set(SessionFlags::CLOSE_ASAP, true);
+            self.detach(&mut session);
             self.closing.push(id);
         }
+        self.sessions.put(session);
+        is_news
+    }
+
+    /// Takes the session out of everything that would serve it.
+    fn detach(&mut self, session: &mut Session) {
+        self.unregister_blocked(session);
+        self.unwatch_all(session);
+        self.unsubscribe_everything(session);
+        self.monitors.remove(&session.slot);
     }
 
     /// Moves the list of sessions with output into `into`; the server writes them.

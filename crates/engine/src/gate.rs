@@ -57,6 +57,7 @@ impl Engine {
             Ok(id) => id,
             Err(error) => return self.reject(session, out, None, &error),
         };
+        session.last_command = Some(id);
         if let Err(error) = self.gate(session, id, args, host) {
             return self.reject(session, out, Some(id), &error);
         }
@@ -73,7 +74,7 @@ impl Engine {
     /// Everything that may refuse a known command with the right number of arguments.
     fn gate(&mut self, session: &mut Session, id: CommandId, args: Args<'_>, host: &mut dyn Host) -> Outcome {
         let flags = id.flags();
-        if !session.authenticated && !flags.contains(Flags::NO_AUTH) {
+        if !flags.contains(Flags::NO_AUTH) && !self.is_authenticated(session) {
             return Err(texts::NO_AUTH);
         }
         if flags.contains(Flags::PROTECTED) {
@@ -172,6 +173,7 @@ impl Engine {
         let started = self.ticks_ns;
         let dirty = self.keyspace.journal.dirty;
         let mark = out.len();
+        let effects_before = self.effects.queue.len();
         self.effects.replaced = false;
         if session.flags.has(SessionFlags::NO_TOUCH) && id != CommandId::Touch {
             self.keyspace.touch = false;
@@ -192,9 +194,11 @@ impl Engine {
         stats.failed += u64::from(failed);
         self.stats.commands_processed += 1;
         session.commands_count += 1;
-        session.last_command = Some(id);
-        if self.effects.enabled && !self.effects.replaced && self.keyspace.journal.dirty != dirty {
-            self.effects.push(session.db, args);
+        if self.effects.enabled {
+            if !self.effects.replaced && self.keyspace.journal.dirty != dirty {
+                self.effects.push(session.db, args);
+            }
+            self.settle_effects(session, effects_before);
         }
         let threshold_us = self.settings.slowlog_threshold_us;
         if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && session.blocked.is_none() {

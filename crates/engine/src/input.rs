@@ -16,8 +16,10 @@ use smallvec::SmallVec;
 
 /// Requests per batch: enough to overlap memory latencies, few enough to stay in the first cache.
 const BATCH: usize = 32;
-/// An input buffer larger than this is given back when it is empty.
-const INPUT_KEPT_BYTES: usize = 1024;
+/// A session's own input buffer begins with this.
+const INPUT_BYTES: usize = 16 * 1024;
+/// Arguments from this size on get their room at once.
+const BIG_ARG_BYTES: usize = 32 * 1024;
 
 /// Reused by every call.
 #[derive(Default)]
@@ -54,13 +56,32 @@ impl Engine {
         self.stats.reads_processed += 1;
         if session.input.is_empty() && !session.is_stopped() {
             let used = self.run(&mut session, data, host);
-            session.input.extend_from_slice(&data[used..]);
+            self.keep_input(&mut session, &data[used..]);
         } else {
             session.input.extend_from_slice(data);
             self.run_input(&mut session, host);
         }
         self.check_query_buffer(&mut session, host);
         self.finish(session);
+    }
+
+    /// Keeps bytes that cannot run yet, in a buffer with room for what is known to follow.
+    fn keep_input(&mut self, session: &mut Session, rest: &[u8]) {
+        if rest.is_empty() {
+            return;
+        }
+        session.input.reserve(rest.len().max(INPUT_BYTES));
+        session.input.extend_from_slice(rest);
+        self.make_room(session);
+    }
+
+    /// Room for a large argument whose length is known, so that the buffer does not grow by steps.
+    fn make_room(&mut self, session: &mut Session) {
+        let missing = session.parser.missing_bytes(session.input.len());
+        if missing >= BIG_ARG_BYTES {
+            session.input.reserve_exact(missing);
+        }
+        session.input_peak_bytes = session.input_peak_bytes.max(session.input.len());
     }
 
     /// A buffer to receive into directly, if the session is in the middle of a request: saves one
@@ -97,16 +118,12 @@ impl Engine {
             return;
         }
         let mut input = std::mem::take(&mut session.input);
+        session.input_peak_bytes = session.input_peak_bytes.max(input.len());
         let used = self.run(session, &input, host);
-        if used == input.len() {
-            input.clear();
-            if input.capacity() > INPUT_KEPT_BYTES {
-                input = Vec::new();
-            }
-        } else if used > 0 {
-            input.drain(..used);
-        }
+        // An empty buffer is kept for a while: see `clients`.
+        input.drain(..used);
         session.input = input;
+        self.make_room(session);
     }
 
     /// Executes requests at the front of `buf`; returns how many bytes they were. The parser is
@@ -165,11 +182,11 @@ impl Engine {
         scratch.requests.clear();
         let limits = Limits {
             bulk_max: self.settings.proto_max_bulk_len,
-            authenticated: session.authenticated,
+            authenticated: self.is_authenticated(session),
             ..Limits::default()
         };
         // Before authentication each request may change the limits of the next.
-        let most = if session.authenticated { BATCH } else { 1 };
+        let most = if limits.authenticated { BATCH } else { 1 };
         while scratch.requests.len() < most {
             let start = session.parser.consumed();
             let first_span = scratch.spans.len() as u32;
@@ -252,7 +269,7 @@ impl Engine {
         let command = command.or_else(|| self.lookup(args[0]));
         self.process(session, out, host, command, args);
         self.apply_reply_mode(session, out, mark);
-        if self.keyspace.journal.has_news() || !self.keyspace.garbage.is_empty() {
+        if self.keyspace.journal.has_news() || !self.keyspace.garbage.is_empty() || !self.strays.is_empty() {
             self.aftermath(session, out, host);
         }
         if out.len() > crate::output::CHUNK_BYTES {
@@ -262,14 +279,10 @@ impl Engine {
 
     #[cold]
     fn aftermath(&mut self, session: &mut Session, out: &mut Writer, host: &mut dyn Host) {
-        // Messages caused by the command must come behind its reply, also in this session.
-        let version = out.version();
-        let written = std::mem::replace(out, Writer::new(version));
-        self.store_writer(session, written);
         self.after_command(Some(session));
         self.serve_ready(host);
         self.drop_garbage(host);
-        *out = self.writer_for(session);
+        self.settle_strays(session, out);
     }
 
     fn cut_chunk(&mut self, session: &mut Session, out: &mut Writer) {
@@ -288,26 +301,25 @@ impl Engine {
         }
         let flags = session.flags;
         if flags.has(SessionFlags::REPLY_OFF) || flags.has(SessionFlags::REPLY_SKIP) {
-            out.truncate(mark);
+            // Confirmations of subscriptions are messages, not replies.
+            let is_message = session.last_command.is_some_and(confirms_by_message)
+                && out.as_bytes().get(mark).is_some_and(|&b| b != b'-');
+            if !is_message {
+                out.truncate(mark);
+            }
         }
         session.flags.set(SessionFlags::REPLY_SKIP, flags.has(SessionFlags::REPLY_SKIP_NEXT));
         session.flags.set(SessionFlags::REPLY_SKIP_NEXT, false);
     }
 
     fn protocol_error(&mut self, session: &mut Session, out: &mut Writer, text: &[u8], host: &mut dyn Host) {
-        let text = [b"ERR ", text].concat();
-        let error = ReplyError::bytes(text);
+        let error = ReplyError::bytes([b"ERR ", text].concat());
         self.stats.count_error(error.code());
         out.error_bytes(error.text());
         session.flags.set(SessionFlags::CLOSE_AFTER_REPLY, true);
-        let line = format!(
-            "Protocol error ({}) from client: id={} addr={} laddr={}",
-            String::from_utf8_lossy(error.text()),
-            session.id,
-            session.addr,
-            session.laddr
-        );
-        host.log(LogLevel::Verbose, &line);
+        let client = self.client_log_line(session);
+        let what = String::from_utf8_lossy(text);
+        host.log(LogLevel::Verbose, &format!("{what} from client: {client}"));
     }
 
     /// Closes a client whose unexecuted input exceeds `client-query-buffer-limit`.
@@ -317,13 +329,14 @@ impl Engine {
             return;
         }
         self.stats.query_buffer_limit_disconnections += 1;
-        host.log(
-            LogLevel::Warning,
-            &format!(
-                "Closing client that reached max query buffer length: id={} addr={} laddr={} ({bytes} bytes)",
-                session.id, session.addr, session.laddr
-            ),
-        );
+        let client = self.client_log_line(session);
+        let text = format!("Closing client that reached max query buffer length: {client} ({bytes} bytes)");
+        host.log(LogLevel::Warning, &text);
         session.flags.set(SessionFlags::CLOSE_ASAP, true);
     }
+}
+
+fn confirms_by_message(id: CommandId) -> bool {
+    use CommandId::*;
+    matches!(id, Subscribe | Psubscribe | Ssubscribe | Unsubscribe | Punsubscribe | Sunsubscribe)
 }

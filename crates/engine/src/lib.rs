@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod blocking;
+mod clients;
 pub mod cmd;
 mod ctx;
 mod dispatch;
@@ -33,6 +34,7 @@ mod stats;
 mod timer;
 mod watch;
 
+pub use clients::ReplyBufferTuning;
 pub use ctx::{Args, Ctx};
 pub use effects::{Effect, Effects};
 pub use engine::{ConnInfo, Engine, SessionId};

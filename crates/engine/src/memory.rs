@@ -1,7 +1,7 @@
 //! Staying below `maxmemory`, and below each client's output limits.
 
 use crate::engine::Engine;
-use crate::host::Host;
+use crate::host::{Host, LogLevel};
 use crate::session::{Session, SessionFlags};
 
 /// Evictions between two looks at the clock.
@@ -43,9 +43,11 @@ impl Engine {
 
     /// Closes a session whose unread output exceeds its class's limits.
     pub(crate) fn check_output_limit(&mut self, session: &mut Session) {
-        let bytes = session.output.len() as u64;
-        session.reply_peak_bytes = session.reply_peak_bytes.max(bytes as usize);
-        if bytes <= 1024 || session.flags.has(SessionFlags::CLOSE_ASAP) {
+        let output = &session.output;
+        session.reply_peak_bytes = session.reply_peak_bytes.max(output.len().min(session.reply_buffer_bytes));
+        let bytes = output.queued_bytes() as u64;
+        if bytes == 0 || session.flags.has(SessionFlags::CLOSE_ASAP) {
+            session.soft_limit_since_ms = None;
             return;
         }
         let limit = self.output_limit(session);
@@ -59,6 +61,9 @@ impl Engine {
             session.soft_limit_since_ms = None;
         }
         if hard || soft {
+            let line = self.client_log_line(session);
+            let text = format!("Client {line} scheduled to be closed ASAP for overcoming of output buffer limits.");
+            self.log_later.push((LogLevel::Warning, text));
             session.flags.set(SessionFlags::CLOSE_ASAP, true);
             session.output.clear();
             self.stats.output_buffer_limit_disconnections += 1;

@@ -1,11 +1,33 @@
 //! After a command: what it did to keys becomes notifications, spoiled transactions, messages.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, SessionId};
 use crate::host::Host;
-use crate::session::Session;
+use crate::session::{Session, SessionFlags};
+use resp::{Version, Writer};
 use keyspace::journal::{KeyEvent, NotifyClass};
 
+/// What happened for a session while it was running: it could not be reached then.
+pub(crate) enum Stray {
+    Message { to: SessionId, v2: Vec<u8>, v3: Vec<u8> },
+    /// Its transaction is spoilt.
+    Spoilt { who: SessionId },
+}
+
 impl Engine {
+    /// Gives a running session what came for it meanwhile; messages go behind its reply.
+    pub(crate) fn settle_strays(&mut self, session: &mut Session, out: &mut Writer) {
+        let mine = session.slot;
+        for stray in std::mem::take(&mut self.strays) {
+            match stray {
+                Stray::Message { to, v2, v3 } if to == mine => {
+                    out.raw(if session.version == Version::V2 { &v2 } else { &v3 });
+                }
+                Stray::Spoilt { who } if who == mine => session.flags.set(SessionFlags::DIRTY_CAS, true),
+                other => self.strays.push(other),
+            }
+        }
+    }
+
     /// Acts on the journal. `current` is the session that ran the command, its writer stored away.
     pub(crate) fn after_command(&mut self, mut current: Option<&mut Session>) {
         let touched = std::mem::take(&mut self.keyspace.journal.touched);
@@ -14,9 +36,21 @@ impl Engine {
         }
         let events = std::mem::take(&mut self.keyspace.journal.events);
         for event in events {
-            self.publish_key_event(current.as_deref_mut(), &event);
+            self.publish_key_event(&event);
         }
         self.propagate_removals();
+    }
+
+    /// A command is over: what expired under it goes before what it did, and several effects are
+    /// one unit.
+    #[cold]
+    pub(crate) fn settle_effects(&mut self, session: &Session, start: usize) {
+        let own = self.effects.queue.split_off(start);
+        self.propagate_removals();
+        self.effects.queue.extend(own);
+        if !session.flags.has(SessionFlags::IN_EXEC) {
+            self.effects.wrap_from(start);
+        }
     }
 
     /// Expired and evicted keys propagate as deletions.
@@ -28,15 +62,15 @@ impl Engine {
         }
     }
 
-    fn publish_key_event(&mut self, mut current: Option<&mut Session>, event: &KeyEvent) {
+    fn publish_key_event(&mut self, event: &KeyEvent) {
         let wanted = self.keyspace.journal.notify;
         if wanted.intersects(NotifyClass::KEYSPACE) {
             let channel = [format!("__keyspace@{}__:", event.db).as_bytes(), &event.key].concat();
-            self.publish(current.as_deref_mut(), &channel, event.event.as_bytes());
+            self.publish(&channel, event.event.as_bytes());
         }
         if wanted.intersects(NotifyClass::KEYEVENT) {
             let channel = format!("__keyevent@{}__:{}", event.db, event.event);
-            self.publish(current, channel.as_bytes(), &event.key);
+            self.publish(channel.as_bytes(), &event.key);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Chunks keep a client that never reads from making one huge buffer move about; the tail of an idle
 //! session goes back to a pool, so idle sessions own no buffers.
 
+use crate::clients::REPLY_BUFFER_MAX_BYTES;
 use std::collections::VecDeque;
 
 /// A tail longer than this is queued and a new one begun.
@@ -30,8 +31,24 @@ impl Output {
         self.len() == 0
     }
 
-    pub fn chunk_count(&self) -> usize {
-        self.queue.len()
+    /// Whether the bytes are more than a reply buffer is meant to hold.
+    fn is_queued(&self) -> bool {
+        self.len() > REPLY_BUFFER_MAX_BYTES
+    }
+
+    /// Bytes in the reply buffer proper (CLIENT LIST's `obl`).
+    pub fn direct_bytes(&self) -> usize {
+        if self.is_queued() { 0 } else { self.len() }
+    }
+
+    /// Bytes beyond a reply buffer (`omem`): what output limits go by.
+    pub fn queued_bytes(&self) -> usize {
+        if self.is_queued() { self.len() } else { 0 }
+    }
+
+    /// Chunks those bytes are in (`oll`).
+    pub fn queued_count(&self) -> usize {
+        if self.is_queued() { self.queue.len() + usize::from(!self.tail.is_empty()) } else { 0 }
     }
 
     /// Bytes the buffers occupy.
@@ -39,9 +56,9 @@ impl Output {
         self.queue.iter().map(Vec::capacity).sum::<usize>() + self.tail.capacity()
     }
 
-    pub(crate) fn take_tail(&mut self, pool: &mut BufferPool) -> Vec<u8> {
+    pub(crate) fn take_tail(&mut self, pool: &mut BufferPool, capacity: usize) -> Vec<u8> {
         if self.tail.capacity() == 0 {
-            return pool.take();
+            return pool.take(capacity);
         }
         std::mem::take(&mut self.tail)
     }
@@ -91,8 +108,12 @@ impl Output {
 pub(crate) struct BufferPool(Vec<Vec<u8>>);
 
 impl BufferPool {
-    pub fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_else(|| Vec::with_capacity(4096))
+    /// A buffer for at least `capacity` bytes.
+    #[inline]
+    pub fn take(&mut self, capacity: usize) -> Vec<u8> {
+        let mut buffer = self.0.pop().unwrap_or_default();
+        buffer.reserve(capacity);
+        buffer
     }
 
     pub fn give(&mut self, mut buffer: Vec<u8>) {

@@ -3,7 +3,8 @@
 use crate::blocking::Blocked;
 use crate::engine::SessionId;
 use crate::output::Output;
-use crate::pubsub::Subscriptions;
+use crate::pubsub::{Scope, Subscriptions};
+use crate::watch::Watched;
 use resp::{RequestParser, Version};
 
 /// Yes-or-no facts about a session.
@@ -75,7 +76,7 @@ pub struct Session {
     pub flags: SessionFlags,
     pub queued: Vec<Queued>,
     pub queued_bytes: usize,
-    pub watched: Vec<(u32, Box<[u8]>)>,
+    pub watched: Vec<Watched>,
     pub subscriptions: Option<Box<Subscriptions>>,
     pub blocked: Option<Box<Blocked>>,
     pub(crate) parser: RequestParser,
@@ -90,8 +91,15 @@ pub struct Session {
     pub commands_count: u64,
     /// Since when the output is beyond its soft limit.
     pub soft_limit_since_ms: Option<i64>,
-    /// Largest reply buffer of late, for CLIENT LIST's `rbp`.
+    /// The size of reply buffer this session takes; follows the size of its replies.
+    pub reply_buffer_bytes: usize,
+    /// Most bytes in the reply buffer since `reply_peak_since_ms`.
     pub reply_peak_bytes: usize,
+    pub(crate) reply_peak_since_ms: i64,
+    /// Most bytes in `input` since it was last resized.
+    pub(crate) input_peak_bytes: usize,
+    /// What the session adds to [`crate::Engine::client_memory_bytes`].
+    pub(crate) counted_bytes: usize,
 }
 
 impl Session {
@@ -120,8 +128,17 @@ impl Session {
             || self.flags.has(SessionFlags::CLOSE_ASAP)
     }
 
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions.as_ref().map_or(0, |s| s.channels.len() + s.patterns.len())
+    /// What confirmations of the scope's commands count: channels and patterns together, shard
+    /// channels apart.
+    pub fn subscription_count(&self, scope: Scope) -> usize {
+        self.subscriptions.as_ref().map_or(0, |s| match scope {
+            Scope::Shard => s.shard_channels.len(),
+            Scope::Channel | Scope::Pattern => s.channels.len() + s.patterns.len(),
+        })
+    }
+
+    pub fn subscription_names(&self, scope: Scope) -> Vec<Box<[u8]>> {
+        self.subscriptions.as_ref().map(|s| s.of(scope).iter().cloned().collect()).unwrap_or_default()
     }
 
     /// In RESP2, a subscriber may only use the pub/sub commands.

@@ -1,6 +1,6 @@
 //! The engine's turn and its timers.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, PauseMode};
 use crate::host::Host;
 use crate::session::SessionFlags;
 
@@ -23,7 +23,11 @@ impl Engine {
             self.serve_ready(host);
         }
         self.run_resumed(host);
+        self.evict_clients(host);
         self.drop_garbage(host);
+        for (level, text) in self.log_later.drain(..) {
+            host.log(level, &text);
+        }
         let now_ms = self.now_us / 1000;
         if now_ms - self.last_cron_ms >= CRON_PERIOD_MS {
             self.last_cron_ms = now_ms;
@@ -38,7 +42,7 @@ impl Engine {
         if let Some(at) = self.blocking.next_deadline_ms() {
             next = next.min(at);
         }
-        if self.active_expire {
+        if self.active_expire && !self.is_paused() {
             if let Some(at) = self.keyspace.next_expiry_ms() {
                 next = next.min(at);
             }
@@ -66,6 +70,18 @@ impl Engine {
     /// Whether CLIENT PAUSE is in force; expiry and eviction wait with the writers.
     pub fn is_paused(&self) -> bool {
         self.pause.is_some_and(|(until, _)| self.now_us / 1000 < until)
+    }
+
+    /// CLIENT PAUSE. A second one never shortens or weakens the first.
+    pub(crate) fn pause_clients(&mut self, until_ms: i64, mode: PauseMode) {
+        let (until_ms, mode) = match self.pause.filter(|_| self.is_paused()) {
+            Some((end_ms, PauseMode::All)) => (until_ms.max(end_ms), PauseMode::All),
+            Some((end_ms, PauseMode::Writes)) => (until_ms.max(end_ms), mode),
+            None => (until_ms, mode),
+        };
+        self.pause = Some((until_ms, mode));
+        // Nothing may change while clients are paused: expired keys are hidden, not deleted.
+        self.keyspace.expired_keys = keyspace::ExpiredKeys::Hide;
     }
 
     fn end_pause_if_due(&mut self) {
@@ -98,26 +114,8 @@ impl Engine {
         if self.settings.maxmemory > 0 && !self.is_paused() {
             self.free_memory(host);
         }
-        self.check_clients(now_ms);
-    }
-
-    /// Idle time-outs, and soft output limits of clients that nothing is written to any more.
-    fn check_clients(&mut self, now_ms: i64) {
-        let idle_limit_ms = i64::from(self.config.timeout) * 1000;
-        let ids: Vec<_> = self.sessions.iter().map(|s| s.slot).collect();
-        for id in ids {
-            let Some(session) = self.sessions.get(id) else { continue };
-            let idle = idle_limit_ms > 0
-                && now_ms - session.last_used_ms > idle_limit_ms
-                && session.blocked.is_none()
-                && !session.in_pubsub_mode();
-            if idle {
-                self.close_session(id);
-            } else if session.soft_limit_since_ms.is_some() {
-                if let Some(session) = self.sessions.take(id) {
-                    self.finish(session);
-                }
-            }
+        if !self.cron_paused {
+            self.clients_cron(host);
         }
     }
 }

@@ -1,58 +1,121 @@
 //! WATCH: which sessions a touched key spoils the transaction of.
+//!
+//! A key that had expired when it was watched counts as absent: that it is removed later changes
+//! nothing. A key that expires while it is watched is a change.
 
 use crate::engine::{Engine, SessionId};
+use crate::news::Stray;
 use crate::session::{Session, SessionFlags};
-use std::collections::BTreeMap;
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+
+/// A key that a session watches.
+pub struct Watched {
+    pub db: u32,
+    pub key: Box<[u8]>,
+    /// It was there but expired when it was watched.
+    pub was_expired: bool,
+}
+
+type Watchers = HashMap<Box<[u8]>, Vec<SessionId>, FixedState>;
 
 #[derive(Default)]
 pub struct Watches {
-    by_key: BTreeMap<(u32, Box<[u8]>), Vec<SessionId>>,
+    /// By database number.
+    by_db: Vec<Watchers>,
+    /// Watched keys, each once.
+    count: usize,
+    hasher: FixedState,
 }
 
 impl Watches {
+    pub(crate) fn new(seed: u64) -> Watches {
+        Watches { hasher: FixedState::with_seed(seed), ..Watches::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.count == 0
     }
 
     /// Number of watched keys.
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.count
     }
 
     pub fn watchers(&self, db: u32, key: &[u8]) -> &[SessionId] {
-        self.by_key.get(&(db, key.into())).map_or(&[], Vec::as_slice)
+        self.by_db.get(db as usize).and_then(|keys| keys.get(key)).map_or(&[], Vec::as_slice)
     }
 
-    /// Watched keys of one database.
-    pub fn keys_of(&self, db: u32) -> impl Iterator<Item = (&[u8], &[SessionId])> {
-        self.by_key
-            .range((db, Box::from(&b""[..]))..)
-            .take_while(move |((d, _), _)| *d == db)
-            .map(|((_, key), ids)| (&**key, ids.as_slice()))
+    fn add(&mut self, db: u32, key: &[u8], id: SessionId) {
+        while self.by_db.len() <= db as usize {
+            self.by_db.push(HashMap::with_hasher(self.hasher.clone()));
+        }
+        let keys = &mut self.by_db[db as usize];
+        match keys.get_mut(key) {
+            Some(ids) => ids.push(id),
+            None => {
+                keys.insert(key.into(), vec![id]);
+                self.count += 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, db: u32, key: &[u8], id: SessionId) {
+        let Some(keys) = self.by_db.get_mut(db as usize) else { return };
+        let Some(ids) = keys.get_mut(key) else { return };
+        ids.retain(|other| *other != id);
+        if ids.is_empty() {
+            keys.remove(key);
+            self.count -= 1;
+        }
+    }
+
+    fn keys_of(&self, db: u32) -> Vec<Box<[u8]>> {
+        self.by_db.get(db as usize).map(|keys| keys.keys().cloned().collect()).unwrap_or_default()
     }
 }
 
+/// How a watched key stands, without removing it if it has expired.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Absent,
+    Live,
+    Expired,
+}
+
 impl Engine {
+    fn watched_state(&self, db: u32, key: &[u8]) -> State {
+        match self.keyspace.has_expired(db, key) {
+            None => State::Absent,
+            Some(false) => State::Live,
+            Some(true) => State::Expired,
+        }
+    }
+
     /// Adds a key to the session's watched ones.
     pub fn watch(&mut self, session: &mut Session, db: u32, key: &[u8]) {
-        if session.watched.iter().any(|(d, k)| *d == db && **k == *key) {
+        if session.watched.iter().any(|w| w.db == db && *w.key == *key) {
             return;
         }
-        session.watched.push((db, key.into()));
-        self.watches.by_key.entry((db, key.into())).or_default().push(session.slot);
+        let was_expired = self.watched_state(db, key) == State::Expired;
+        session.watched.push(Watched { db, key: key.into(), was_expired });
+        self.watches.add(db, key, session.slot);
         self.keyspace.journal.track_touched = true;
     }
 
     pub fn unwatch_all(&mut self, session: &mut Session) {
-        for entry in session.watched.drain(..) {
-            if let Some(ids) = self.watches.by_key.get_mut(&entry) {
-                ids.retain(|id| *id != session.slot);
-                if ids.is_empty() {
-                    self.watches.by_key.remove(&entry);
-                }
-            }
+        if session.watched.is_empty() {
+            return;
+        }
+        for watched in session.watched.drain(..) {
+            self.watches.remove(watched.db, &watched.key, session.slot);
         }
         self.keyspace.journal.track_touched = !self.watches.is_empty();
+    }
+
+    /// Whether a key that the session watches has expired since.
+    pub(crate) fn a_watched_key_expired(&self, session: &Session) -> bool {
+        session.watched.iter().any(|w| !w.was_expired && self.watched_state(w.db, &w.key) == State::Expired)
     }
 
     /// Spoils the transactions of everyone watching `key`.
@@ -60,27 +123,53 @@ impl Engine {
         if self.watches.is_empty() {
             return;
         }
-        let Engine { watches, sessions, .. } = self;
-        let mut current = current;
-        for id in watches.watchers(db, key) {
-            if let Some(session) = sessions.get_mut(*id) {
-                session.flags.set(SessionFlags::DIRTY_CAS, true);
-            } else if let Some(session) = current.as_deref_mut().filter(|s| s.slot == *id) {
-                session.flags.set(SessionFlags::DIRTY_CAS, true);
-            }
-        }
+        let is_gone = self.watched_state(db, key) == State::Absent;
+        self.for_each_watcher(current, db, key, |watched| {
+            // An expired key that is now removed: nothing changed for its watcher.
+            let unchanged = watched.was_expired && is_gone;
+            watched.was_expired &= !unchanged;
+            !unchanged
+        });
     }
 
     /// Before database `db` is emptied or exchanged with `with`: a watched key that exists in either
     /// counts as touched.
     pub fn touch_all_watched(&mut self, session: &mut Session, db: u32, with: Option<u32>) {
-        let now = self.keyspace.now_ms();
-        let keys: Vec<Box<[u8]>> = self.watches.keys_of(db).map(|(k, _)| k.into()).collect();
-        for key in keys {
-            let here = self.keyspace.peek(db, &key).is_some_and(|e| e.expiry_ms().is_none_or(|at| at > now));
-            let there = with.is_some_and(|w| self.keyspace.exists(w, &key));
-            if here || there {
-                self.touch_watchers(Some(session), db, &key);
+        for key in self.watches.keys_of(db) {
+            let before = self.watched_state(db, &key);
+            let after = with.map_or(State::Absent, |with| self.watched_state(with, &key));
+            if before == State::Absent && after == State::Absent {
+                continue;
+            }
+            self.for_each_watcher(Some(session), db, &key, |watched| {
+                let seen_as_absent = watched.was_expired || before == State::Absent;
+                if seen_as_absent && after != State::Live {
+                    watched.was_expired = after == State::Expired;
+                    return false;
+                }
+                true
+            });
+        }
+    }
+
+    /// Asks `is_spoilt` about each session that watches the key.
+    fn for_each_watcher(
+        &mut self,
+        mut current: Option<&mut Session>,
+        db: u32,
+        key: &[u8],
+        mut is_spoilt: impl FnMut(&mut Watched) -> bool,
+    ) {
+        let Engine { watches, sessions, strays, .. } = self;
+        for id in watches.watchers(db, key) {
+            let running = current.as_deref_mut().filter(|s| s.slot == *id);
+            let Some(session) = running.or_else(|| sessions.get_mut(*id)) else {
+                strays.push(Stray::Spoilt { who: *id });
+                continue;
+            };
+            let Some(watched) = session.watched.iter_mut().find(|w| w.db == db && *w.key == *key) else { continue };
+            if is_spoilt(watched) {
+                session.flags.set(SessionFlags::DIRTY_CAS, true);
             }
         }
     }

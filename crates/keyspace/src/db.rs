@@ -72,6 +72,11 @@ impl Db {
         self.len += 1;
     }
 
+    /// Looks a key up whatever its expiry says.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<EntryRef<'_, Value>> {
+        self.tables[self.table_index(key)].find(self.hash(key), key)
+    }
+
     /// Looks a key up, unlinking it if it has expired and may be deleted.
     #[inline]
     pub(crate) fn find_live(&mut self, key: &[u8], mode: ExpiredKeys, now_ms: i64) -> Found<'_, Value> {

@@ -249,6 +249,11 @@ impl Keyspace {
         entry.into_payload().and_then(K::of_mut).ok_or(WrongType)
     }
 
+    /// Whether a key has expired but is still there; `None` if there is no such key. Removes nothing.
+    pub fn has_expired(&self, db: u32, key: &[u8]) -> Option<bool> {
+        self.dbs[db as usize].find(key).map(|e| e.expiry().is_some_and(|at| at <= self.now_ms))
+    }
+
     /// Whether the key exists, of whatever type.
     pub fn exists(&mut self, db: u32, key: &[u8]) -> bool {
         self.peek(db, key).is_some()

@@ -199,6 +199,13 @@ impl RequestParser {
         self.args_left > 0
     }
 
+    /// Bytes that the argument being received still lacks when the buffer holds `len`; 0 if that is
+    /// not known.
+    pub fn missing_bytes(&self, len: usize) -> usize {
+        let end = self.bulk_len.map_or(0, |bulk| self.position + bulk as usize + 2);
+        end.saturating_sub(len)
+    }
+
     /// Count and total length of the arguments of a partial request that are already there.
     pub fn args_pending(&self) -> (usize, usize) {
         (self.pending.len(), self.pending_bytes)

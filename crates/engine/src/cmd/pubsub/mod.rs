@@ -1,64 +1,167 @@
-//! The pubsub commands.
+//! The pub/sub commands. Who listens to what, and delivery, are in `crate::pubsub`.
+//!
+//! Messages to the calling session itself go behind the reply of the command that caused them.
+//!
+//! Tests: `crates/engine/tests/pubsub.rs`.
 
+use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
-use crate::error::{Outcome, ReplyError};
+use crate::error::Outcome;
+use crate::pubsub::Scope;
+use resp::Writer;
 
-fn later() -> Outcome {
-    Err(ReplyError::new("ERR being written"))
+/// What subscribers are told, by scope.
+const fn words(scope: Scope) -> (&'static [u8], &'static [u8]) {
+    match scope {
+        Scope::Channel => (b"subscribe", b"unsubscribe"),
+        Scope::Pattern => (b"psubscribe", b"punsubscribe"),
+        Scope::Shard => (b"ssubscribe", b"sunsubscribe"),
+    }
 }
 
-pub fn psubscribe(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn confirm(out: &mut Writer, word: &[u8], name: Option<&[u8]>, count: usize) {
+    out.push(3);
+    out.bulk(word);
+    match name {
+        Some(name) => out.bulk(name),
+        None => out.null(),
+    }
+    out.integer(count as i64);
 }
 
-pub fn publish(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn subscribe_to(ctx: &mut Ctx<'_>, scope: Scope, names: Args<'_>) -> Outcome {
+    for name in names {
+        ctx.engine.subscribe(ctx.session, scope, name);
+        let count = ctx.session.subscription_count(scope);
+        confirm(ctx.out, words(scope).0, Some(name), count);
+    }
+    Ok(())
 }
 
-pub fn pubsub_channels(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+/// Without names it ends all subscriptions of the scope, and says so even if there are none.
+fn unsubscribe_from(ctx: &mut Ctx<'_>, scope: Scope, names: Args<'_>) -> Outcome {
+    let word = words(scope).1;
+    for name in names {
+        ctx.engine.unsubscribe(ctx.session, scope, name);
+        confirm(ctx.out, word, Some(name), ctx.session.subscription_count(scope));
+    }
+    if !names.is_empty() {
+        return Ok(());
+    }
+    let all = ctx.session.subscription_names(scope);
+    if all.is_empty() {
+        confirm(ctx.out, word, None, ctx.session.subscription_count(scope));
+    }
+    for name in all {
+        ctx.engine.unsubscribe(ctx.session, scope, &name);
+        confirm(ctx.out, word, Some(&name), ctx.session.subscription_count(scope));
+    }
+    Ok(())
 }
 
-pub fn pubsub_help(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn subscribe(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    subscribe_to(ctx, Scope::Channel, &args[1..])
 }
 
-pub fn pubsub_numpat(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn psubscribe(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    subscribe_to(ctx, Scope::Pattern, &args[1..])
 }
 
-pub fn pubsub_numsub(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn ssubscribe(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    subscribe_to(ctx, Scope::Shard, &args[1..])
 }
 
-pub fn pubsub_shardchannels(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn unsubscribe(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    unsubscribe_from(ctx, Scope::Channel, &args[1..])
 }
 
-pub fn pubsub_shardnumsub(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn punsubscribe(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    unsubscribe_from(ctx, Scope::Pattern, &args[1..])
 }
 
-pub fn punsubscribe(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn sunsubscribe(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    unsubscribe_from(ctx, Scope::Shard, &args[1..])
 }
 
-pub fn spublish(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn publish(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    send(ctx, args, Scope::Channel)
 }
 
-pub fn ssubscribe(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn spublish(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    send(ctx, args, Scope::Shard)
 }
 
-pub fn subscribe(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+fn send(ctx: &mut Ctx<'_>, args: Args<'_>, scope: Scope) -> Outcome {
+    let receivers = match scope {
+        Scope::Shard => ctx.engine.publish_shard(args[1], args[2]),
+        Scope::Channel | Scope::Pattern => ctx.engine.publish(args[1], args[2]),
+    };
+    ctx.out.integer(receivers as i64);
+    ctx.engine.stats.pubsub_messages += 1;
+    // Replicas pass messages on, the append-only file has no use for them; that is decided there.
+    ctx.propagate_as(args);
+    Ok(())
 }
 
-pub fn sunsubscribe(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn pubsub_channels(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    list_channels(ctx, Scope::Channel, args)
 }
 
-pub fn unsubscribe(_ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    later()
+pub fn pubsub_shardchannels(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    list_channels(ctx, Scope::Shard, args)
+}
+
+fn list_channels(ctx: &mut Ctx<'_>, scope: Scope, args: Args<'_>) -> Outcome {
+    let pattern = args.get(2);
+    let list = ctx.out.defer();
+    let mut count = 0;
+    for name in ctx.engine.pubsub.of(scope).keys() {
+        if pattern.is_none_or(|pattern| structures::glob::matches(pattern, name)) {
+            ctx.out.bulk(name);
+            count += 1;
+        }
+    }
+    ctx.out.fill_array(list, count);
+    Ok(())
+}
+
+pub fn pubsub_numsub(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    count_listeners(ctx, Scope::Channel, &args[2..])
+}
+
+pub fn pubsub_shardnumsub(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    count_listeners(ctx, Scope::Shard, &args[2..])
+}
+
+fn count_listeners(ctx: &mut Ctx<'_>, scope: Scope, names: Args<'_>) -> Outcome {
+    ctx.out.array(names.len() * 2);
+    for name in names {
+        ctx.out.bulk(name);
+        ctx.out.integer(ctx.engine.pubsub.of(scope).get(*name).map_or(0, Vec::len) as i64);
+    }
+    Ok(())
+}
+
+pub fn pubsub_numpat(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
+    ctx.out.integer(ctx.engine.pubsub.patterns.len() as i64);
+    Ok(())
+}
+
+pub fn pubsub_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
+    help(
+        ctx,
+        "PUBSUB",
+        &[
+            "CHANNELS [<pattern>]",
+            "    Channels somebody listens to, all or those matching <pattern>.",
+            "NUMPAT",
+            "    Number of patterns somebody listens to.",
+            "NUMSUB [<channel> ...]",
+            "    Number of listeners of each channel, patterns not counted.",
+            "SHARDCHANNELS [<pattern>]",
+            "    Shard channels somebody listens to, all or those matching <pattern>.",
+            "SHARDNUMSUB [<shardchannel> ...]",
+            "    Number of listeners of each shard channel.",
+        ],
+    )
 }
