@@ -70,6 +70,15 @@ impl Ctx<'_> {
         self.engine.keyspace.journal.notify(class, event, db, key);
     }
 
+    /// How long the reply may get before the client is cut off anyway. For commands whose reply a
+    /// client can make as long as it likes.
+    pub fn reply_max_bytes(&self) -> usize {
+        match self.engine.output_limit(self.session).hard_bytes {
+            0 => usize::MAX,
+            limit => usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.session.output.len()),
+        }
+    }
+
     fn effects(&mut self) -> Option<&mut Effects> {
         self.engine.effects.enabled.then_some(&mut self.engine.effects)
     }

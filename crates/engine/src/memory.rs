@@ -70,7 +70,7 @@ impl Engine {
         }
     }
 
-    fn output_limit(&self, session: &Session) -> config::OutputBufferLimit {
+    pub(crate) fn output_limit(&self, session: &Session) -> config::OutputBufferLimit {
         let class = if session.in_pubsub_mode() { config::ClientClass::Pubsub } else { config::ClientClass::Normal };
         self.config.client_output_buffer_limits[class as usize]
     }

@@ -14,7 +14,7 @@ use structures::bytes::ThinBytes;
 use structures::decimal::parse_i64;
 use structures::entry::{EntryRef, INLINE_MAX, NewValue, ValueRef};
 use structures::listpack::{IntBuf, Item, Listpack, Pairs, Pos};
-use structures::table::{self, Fate, Table};
+use structures::table::{self, Fate, Inserted, Table};
 
 /// A field and its value.
 pub type Pair<'a> = (Item<'a>, Item<'a>);
@@ -206,6 +206,17 @@ impl Hash {
         }
         pack.push_pair_back(field, value);
         true
+    }
+
+    /// As [`Hash::set`], unless the field is there already.
+    pub fn set_new(&mut self, field: &[u8], value: &[u8], limits: &HashLimits) -> bool {
+        if let Hash::Table(table) = self {
+            let hash = table.hash(field);
+            let make = || (stored(value), 0, 0);
+            let (_, inserted) = table.find_or_insert(hash, field, |_| Fate::Keep, make);
+            return matches!(inserted, Inserted::Yes);
+        }
+        !self.contains(field) && self.set(field, value, limits)
     }
 
     /// Adds to the integer in `field` (0 if there is none) and returns the sum.

@@ -235,10 +235,14 @@ impl Keyspace {
     pub fn get_or_create<K: Kind>(&mut self, db: u32, key: &[u8], make: impl FnOnce() -> K) -> Result<&mut K, WrongType> {
         let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
         let d = &mut dbs[db as usize];
-        let (entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
+        let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
             (NewValue::Payload(make().wrap()), K::TYPE as u8, access.fresh())
         });
         let is_new = !matches!(inserted, Inserted::No);
+        if !is_new && self.touch {
+            let bits = access.touch(entry.get().aux());
+            entry.set_aux(bits);
+        }
         if let Inserted::Replacing(dead) = inserted {
             note_expired(stats, journal, garbage, db, dead);
         }
