@@ -42,6 +42,11 @@ impl Blocking {
         self.count
     }
 
+    /// Blocked clients that wait for a limited time.
+    pub fn deadline_count(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// Keys somebody waits for.
     pub fn key_count(&self) -> usize {
         self.by_key.len()

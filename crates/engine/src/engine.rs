@@ -155,6 +155,8 @@ pub struct Engine {
     /// DEBUG REPLYBUFFER settings and the like.
     pub debug: crate::cmd::server::DebugState,
     pub started_ms: i64,
+    /// Memory in use before the first request, for INFO.
+    pub startup_memory: u64,
     pub(crate) pool: BufferPool,
     /// News for sessions that are running and therefore not in their place.
     pub(crate) strays: Vec<Stray>,
@@ -174,6 +176,8 @@ pub struct Engine {
     pub(crate) scratch: crate::input::Scratch,
     /// The ticks at which the last command ended; the next one starts there.
     pub(crate) ticks_ns: u64,
+    /// When this turn began, and how many commands there had been before it.
+    pub(crate) turn_began: (u64, u64),
     next_client_id: u64,
 }
 
@@ -203,6 +207,7 @@ impl Engine {
             active_expire: true,
             debug: Default::default(),
             started_ms: now_us / 1000,
+            startup_memory: 0,
             pool: BufferPool::default(),
             strays: Vec::new(),
             log_later: Vec::new(),
@@ -215,6 +220,7 @@ impl Engine {
             expire_seen_commands: 0,
             scratch: Default::default(),
             ticks_ns: 0,
+            turn_began: (0, 0),
             next_client_id: 1,
         };
         engine.keyspace.set_now(now_us / 1000);
@@ -225,6 +231,7 @@ impl Engine {
     /// Copies what the configuration says into the places that act on it.
     pub fn apply_settings(&mut self) {
         self.settings = Settings::from_config(&self.config);
+        self.settings.list.plain_threshold_bytes = self.debug.list_packed_threshold_bytes;
         self.settings.apply_to(&self.config, &mut self.keyspace);
         self.recount_client_memory();
     }
@@ -243,11 +250,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads the clocks. Called when a turn begins, and after a stall.
+    /// Reads the clocks: when a turn begins, and after a stall.
     pub fn refresh_time(&mut self, host: &mut dyn Host) {
         self.now_us = host.unix_us();
         self.ticks_ns = host.ticks_ns();
         self.keyspace.set_now(self.now_us / 1000);
+        if self.startup_memory == 0 {
+            self.startup_memory = host.used_memory();
+        }
+    }
+
+    /// To be called when a turn begins, before its input.
+    pub fn begin_turn(&mut self, host: &mut dyn Host) {
+        self.refresh_time(host);
+        self.turn_began = (self.ticks_ns, self.stats.commands_processed);
     }
 
     pub fn now_us(&self) -> i64 {
@@ -271,6 +287,7 @@ impl Engine {
             fd: info.fd,
             addr: info.addr,
             laddr: info.laddr,
+            is_local: info.is_local,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),

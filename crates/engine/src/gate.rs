@@ -167,9 +167,6 @@ impl Engine {
         id: CommandId,
         args: Args<'_>,
     ) -> bool {
-        if !self.monitors.is_empty() {
-            self.feed_monitors(session, id, args);
-        }
         let started = self.ticks_ns;
         let dirty = self.keyspace.journal.dirty;
         let mark = out.len();
@@ -178,6 +175,7 @@ impl Engine {
         if session.flags.has(SessionFlags::NO_TOUCH) && id != CommandId::Touch {
             self.keyspace.touch = false;
         }
+        let is_rerun = session.flags.has(SessionFlags::UNBLOCKED);
         let mut ctx = Ctx { engine: self, session, out, host, command: id };
         let outcome = crate::dispatch::run(&mut ctx, id, args);
         self.keyspace.touch = true;
@@ -193,6 +191,9 @@ impl Engine {
         stats.calls += 1;
         stats.failed += u64::from(failed);
         self.stats.commands_processed += 1;
+        if self.settings.latency_tracking {
+            self.stats.latencies[id as usize].get_or_insert_default().record(elapsed_ns);
+        }
         session.commands_count += 1;
         if self.effects.enabled {
             if !self.effects.replaced && self.keyspace.journal.dirty != dirty {
@@ -203,6 +204,9 @@ impl Engine {
         let threshold_us = self.settings.slowlog_threshold_us;
         if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && session.blocked.is_none() {
             self.record_slow(session, id, args, elapsed_ns / 1000);
+        }
+        if !self.monitors.is_empty() && !is_rerun {
+            self.feed_monitors(session, out, id, args);
         }
         !failed
     }

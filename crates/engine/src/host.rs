@@ -21,6 +21,8 @@ pub struct ProcessInfo {
     pub executable: String,
     pub config_file: String,
     pub run_id: String,
+    /// Names this data set's history to replicas.
+    pub replication_id: String,
     pub tcp_port: u16,
     pub listeners: Vec<ListenerInfo>,
     pub supervised: &'static str,
@@ -79,8 +81,8 @@ pub trait Host {
     /// Makes changed options take effect outside of the engine (ports, log file, …). On an error
     /// nothing has changed.
     fn apply_config(&mut self, changed: &[&'static str], config: &config::Config) -> Result<(), String>;
-    /// CONFIG REWRITE.
-    fn rewrite_config(&mut self, config: &config::Config) -> Result<(), String>;
+    /// CONFIG REWRITE; with `every_option` also those at their defaults.
+    fn rewrite_config(&mut self, config: &config::Config, every_option: bool) -> Result<(), String>;
     /// Ends the process after the current turn; an error is the reply to SHUTDOWN.
     fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String>;
     /// Drops a big value where that does not delay anybody.

@@ -22,6 +22,7 @@ mod effects;
 mod engine;
 mod error;
 mod gate;
+mod histogram;
 pub mod host;
 mod input;
 mod memory;

@@ -67,6 +67,8 @@ pub struct Session {
     pub fd: i32,
     pub addr: String,
     pub laddr: String,
+    /// Connected from this machine.
+    pub is_local: bool,
     pub name: Vec<u8>,
     pub lib_name: Vec<u8>,
     pub lib_ver: Vec<u8>,

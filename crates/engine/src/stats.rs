@@ -1,5 +1,6 @@
 //! Counters behind INFO.
 
+use crate::histogram::LatencyHistogram;
 use commands::CommandId;
 use std::collections::BTreeMap;
 
@@ -42,9 +43,25 @@ impl Rate {
 /// More distinct error codes than this are not counted one by one.
 const ERROR_CODES_MAX: usize = 128;
 
+/// How long the event loop is busy, by turns.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct LoopStats {
+    pub turns: u64,
+    pub nanoseconds: u64,
+    pub max_nanoseconds: u64,
+    /// Of which in housekeeping.
+    pub cron_nanoseconds: u64,
+    pub max_commands: u64,
+}
+
 #[derive(Default)]
 pub struct Stats {
     pub commands: Vec<CommandStats>,
+    /// Of each command that ran, if `latency-tracking` is on.
+    pub latencies: Vec<Option<Box<LatencyHistogram>>>,
+    pub event_loop: LoopStats,
+    pub loop_turns_rate: Rate,
+    pub loop_us_rate: Rate,
     /// Error replies by their first word.
     pub errors: BTreeMap<Box<[u8]>, u64>,
     pub errors_disabled: bool,
@@ -72,7 +89,11 @@ pub struct Stats {
 
 impl Stats {
     pub fn new() -> Stats {
-        Stats { commands: vec![CommandStats::default(); CommandId::COUNT], ..Stats::default() }
+        Stats {
+            commands: vec![CommandStats::default(); CommandId::COUNT],
+            latencies: vec![None; CommandId::COUNT],
+            ..Stats::default()
+        }
     }
 
     pub fn of(&mut self, command: CommandId) -> &mut CommandStats {

@@ -31,8 +31,24 @@ impl Engine {
         let now_ms = self.now_us / 1000;
         if now_ms - self.last_cron_ms >= CRON_PERIOD_MS {
             self.last_cron_ms = now_ms;
-            self.cron(host);
+            if !self.debug.cron_paused {
+                let began = host.ticks_ns();
+                self.cron(host);
+                self.stats.event_loop.cron_nanoseconds += host.ticks_ns().saturating_sub(began);
+            }
         }
+    }
+
+    /// To be called when a turn's output was written: accounts for it.
+    pub fn turn_done(&mut self, host: &mut dyn Host) {
+        let (began_ns, commands) = self.turn_began;
+        let elapsed_ns = host.ticks_ns().saturating_sub(began_ns);
+        let event_loop = &mut self.stats.event_loop;
+        event_loop.turns += 1;
+        event_loop.nanoseconds += elapsed_ns;
+        event_loop.max_nanoseconds = event_loop.max_nanoseconds.max(elapsed_ns);
+        let executed = self.stats.commands_processed.saturating_sub(commands);
+        event_loop.max_commands = event_loop.max_commands.max(executed);
     }
 
     /// When the engine wants to be called again at the latest, in milliseconds from now.
@@ -110,6 +126,8 @@ impl Engine {
         self.stats.ops_rate.sample(self.stats.commands_processed, now_ms);
         self.stats.in_rate.sample(self.stats.net_in_bytes, now_ms);
         self.stats.out_rate.sample(self.stats.net_out_bytes, now_ms);
+        self.stats.loop_turns_rate.sample(self.stats.event_loop.turns, now_ms);
+        self.stats.loop_us_rate.sample(self.stats.event_loop.nanoseconds / 1000, now_ms);
         self.stats.peak_memory = self.stats.peak_memory.max(host.used_memory());
         if self.settings.maxmemory > 0 && !self.is_paused() {
             self.free_memory(host);

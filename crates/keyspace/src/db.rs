@@ -195,6 +195,16 @@ impl Db {
         self.tables.iter().map(Table::bucket_bytes).sum::<usize>() + self.expires.heap_bytes()
     }
 
+    /// Bytes of buckets and cells.
+    pub fn table_bytes(&self) -> usize {
+        self.tables.iter().map(Table::bucket_bytes).sum()
+    }
+
+    /// Bytes of the expiry index.
+    pub fn expiry_index_bytes(&self) -> usize {
+        self.expires.heap_bytes()
+    }
+
     /// Buckets of all tables, for DEBUG HTSTATS.
     pub fn bucket_counts(&self) -> (usize, usize) {
         self.tables.iter().fold((0, 0), |(b, o), t| (b + t.bucket_count(), o + t.overflow_count()))

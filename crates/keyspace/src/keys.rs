@@ -204,6 +204,12 @@ impl Keyspace {
         self.find(db, key, Look { touch: false, count: false, announce: false }).map(|e| Entry(e.into_ref()))
     }
 
+    /// A look-up that changes nothing at all and finds expired keys too (DEBUG).
+    pub fn inspect(&self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
+        let db = &self.dbs[db as usize];
+        db.tables[db.table_index(key)].find(db.hash(key), key).map(Entry)
+    }
+
     /// A look-up by a writing command: notes the access, counts nothing.
     #[inline]
     pub(crate) fn find_mut(&mut self, db: u32, key: &[u8]) -> Option<EntryMut<'_, Value>> {

@@ -42,6 +42,7 @@ pub struct ServerHost {
     epoch: Instant,
     config_file: Option<PathBuf>,
     run_id: String,
+    replication_id: String,
     started_unix_ms: i64,
     tcp_port: u16,
 }
@@ -56,6 +57,7 @@ impl ServerHost {
         clock: Clock,
         config_file: Option<PathBuf>,
         run_id: String,
+        replication_id: String,
         max_clients: u32,
     ) -> ServerHost {
         let started_unix_ms = clock.now().unix_ms();
@@ -72,6 +74,7 @@ impl ServerHost {
             epoch: Instant::now(),
             config_file,
             run_id,
+            replication_id,
             started_unix_ms,
             tcp_port: 0,
         }
@@ -213,6 +216,7 @@ impl Host for ServerHost {
             executable: process::executable_path().display().to_string(),
             config_file: self.config_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
             run_id: self.run_id.clone(),
+            replication_id: self.replication_id.clone(),
             tcp_port: self.tcp_port,
             listeners,
             supervised: self.supervised,
@@ -278,7 +282,7 @@ impl Host for ServerHost {
         Ok(())
     }
 
-    fn rewrite_config(&mut self, config: &Config) -> Result<(), String> {
+    fn rewrite_config(&mut self, config: &Config, every_option: bool) -> Result<(), String> {
         let Some(path) = &self.config_file else {
             return Err("The server is running without a config file".into());
         };
@@ -287,11 +291,16 @@ impl Host for ServerHost {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(format!("Rewriting config file: {error}")),
         };
-        let text = config.rewrite(old.as_deref());
+        let old = old.as_deref();
+        let text = if every_option { config.rewrite_all(old) } else { config.rewrite(old) };
         process::replace_file(path, &text).map_err(|e| format!("Rewriting config file: {e}"))
     }
 
-    fn shutdown(&mut self, _request: ShutdownRequest) -> Result<(), String> {
+    fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String> {
+        if request.save == Some(true) && !request.force {
+            self.say(Level::Warning, "Cannot save the data before exiting: persistence is not built in this release");
+            return Err("Errors trying to SHUTDOWN. Check logs.".into());
+        }
         self.say(Level::Warning, "User requested shutdown...");
         self.ending = Some(Ending::Clean);
         Ok(())

@@ -177,7 +177,7 @@ fn serve(startup: Startup) -> Result<ExitCode, String> {
     // Supervisors' and test tools' log patterns look for this line.
     log(Level::Notice, format!("Server initialized (PID: {})", std::process::id()));
     log(Level::Notice, format!(" PID: {} Server initialized", std::process::id()));
-    let mut host = ServerHost::new(logger, reactor, listeners, background, clock, config_file, run_id()?, max_clients);
+    let mut host = ServerHost::new(logger, reactor, listeners, background, clock, config_file, run_id()?, run_id()?, max_clients);
     host.supervised = match supervisor {
         Some(Supervisor::Systemd) => "systemd",
         Some(Supervisor::Upstart) => "upstart",
@@ -297,7 +297,7 @@ fn random_u64() -> Result<u64, String> {
     getrandom::u64().map_err(|e| format!("no random numbers from the system: {e}"))
 }
 
-/// 40 hexadecimal digits that name this run of the process.
+/// 40 hexadecimal digits, to name this run of the process and its data set's history.
 fn run_id() -> Result<String, String> {
     let mut bytes = [0u8; 20];
     getrandom::fill(&mut bytes).map_err(|e| format!("no random numbers from the system: {e}"))?;

@@ -35,13 +35,14 @@ pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<ExitCode, Strin
         let deadline = Instant::now() + Duration::from_millis(engine.next_timeout_ms() as u64);
         host.reactor.wait(Some(deadline), &mut events).map_err(|e| format!("the event loop failed: {e}"))?;
         host.begin_turn();
-        engine.refresh_time(host);
+        engine.begin_turn(host);
         for event in events.drain(..) {
             state.handle(engine, host, event);
         }
         engine.end_of_turn(host);
         state.write_replies(engine, host);
         state.close_sessions(engine, host);
+        engine.turn_done(host);
         if let Some(ending) = host.ending.take() {
             return Ok(finish(ending));
         }

@@ -153,6 +153,11 @@ impl SortedSet {
         self.table.bucket_bytes() + self.table.cell_bytes() + self.tree.heap_bytes()
     }
 
+    /// Buckets of the table and those beyond them, for DEBUG HTSTATS-KEY.
+    pub fn bucket_counts(&self) -> (usize, usize) {
+        (self.table.bucket_count(), self.table.overflow_count())
+    }
+
     /// Makes room ahead of a bulk load into an empty set.
     pub fn reserve(&mut self, additional: usize) {
         self.table.reserve(additional);

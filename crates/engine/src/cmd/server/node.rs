@@ -1,0 +1,69 @@
+//! Commands about the process: TIME, ROLE, SHUTDOWN.
+
+use crate::ctx::{Args, Ctx};
+use crate::error::{Outcome, ReplyError, texts};
+use crate::host::ShutdownRequest;
+
+pub fn time(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
+    let now_us = ctx.host.unix_us();
+    ctx.out.array(2);
+    ctx.out.bulk_int(now_us / 1_000_000);
+    ctx.out.bulk_int(now_us % 1_000_000);
+    Ok(())
+}
+
+pub fn role(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
+    ctx.out.array(3);
+    ctx.out.bulk(b"master");
+    ctx.out.integer(0);
+    ctx.out.empty_array();
+    Ok(())
+}
+
+/// What SHUTDOWN's arguments ask for; `None` is ABORT.
+fn parse_shutdown(args: &[&[u8]]) -> Result<Option<ShutdownRequest>, ReplyError> {
+    let mut request = ShutdownRequest::default();
+    let mut abort = false;
+    let (mut save, mut no_save) = (false, false);
+    for arg in args {
+        match arg.to_ascii_lowercase().as_slice() {
+            b"nosave" => no_save = true,
+            b"save" => save = true,
+            b"now" => request.now = true,
+            b"force" => request.force = true,
+            b"abort" => abort = true,
+            _ => return Err(texts::SYNTAX),
+        }
+    }
+    if save && no_save || abort && args.len() > 1 {
+        return Err(texts::SYNTAX);
+    }
+    request.save = if save || no_save { Some(save) } else { None };
+    Ok((!abort).then_some(request))
+}
+
+pub fn shutdown(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
+    match parse_shutdown(&args[1..])? {
+        // Nothing makes a shutdown wait yet, so there is never one to abort.
+        None => Err(ReplyError::new("ERR No shutdown in progress.")),
+        // No reply on success: the connection closes with the process.
+        Some(request) => ctx.host.shutdown(request).map_err(|text| format!("ERR {text}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shutdown_options_are_checked_before_anything_happens() {
+        let parse = |line: &str| parse_shutdown(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        let request = ShutdownRequest { save: Some(true), now: true, force: true };
+        assert_eq!(parse("SAVE now Force"), Ok(Some(request)));
+        assert_eq!(parse("abort"), Ok(None));
+        for bad in ["save nosave", "abort now", "later", ""] {
+            assert_eq!(parse(bad), Err(texts::SYNTAX));
+        }
+        assert_eq!(parse_shutdown(&[]), Ok(Some(ShutdownRequest::default())));
+    }
+}
