@@ -1,0 +1,111 @@
+//! Whether two replies count as the same, and the table of differences that are allowed, each with
+//! its reason.
+
+use crate::frame::Node;
+use crate::generate::Request;
+
+/// How replies that are not equal byte for byte may still count as the same.
+enum Rule {
+    /// The elements come in no defined order.
+    AnyOrder,
+    /// As `AnyOrder`, in pairs of field and value.
+    AnyOrderOfPairs,
+    /// A cursor, then elements in no defined order.
+    Scan,
+    /// As `Scan`, in pairs.
+    ScanPairs,
+    /// Both servers read their own clocks: integers may differ by so much.
+    Clock(i64),
+    /// Exactly this reply of ours for that one of Redis 7.0's.
+    Instead { ours: &'static str, theirs: &'static str },
+}
+
+/// Command, rule, reason.
+const TABLE: &[(&str, Rule, &str)] = &[
+    ("KEYS", Rule::AnyOrder, "hash table order"),
+    ("SMEMBERS", Rule::AnyOrder, "hash table order"),
+    ("SINTER", Rule::AnyOrder, "hash table order"),
+    ("SUNION", Rule::AnyOrder, "hash table order"),
+    ("SDIFF", Rule::AnyOrder, "hash table order"),
+    ("HKEYS", Rule::AnyOrder, "hash table order"),
+    ("HVALS", Rule::AnyOrder, "hash table order"),
+    ("HGETALL", Rule::AnyOrderOfPairs, "hash table order"),
+    ("PUBSUB", Rule::AnyOrder, "table order of channels"),
+    ("SORT", Rule::AnyOrder, "a set under BY nosort, and ALPHA ties, have no defined order"),
+    ("SORT_RO", Rule::AnyOrder, "a set under BY nosort, and ALPHA ties, have no defined order"),
+    ("SCAN", Rule::Scan, "hash table order"),
+    ("SSCAN", Rule::Scan, "hash table order"),
+    ("HSCAN", Rule::ScanPairs, "hash table order"),
+    ("ZSCAN", Rule::ScanPairs, "hash table order"),
+    ("TTL", Rule::Clock(5), "relative expiry"),
+    ("PTTL", Rule::Clock(5000), "relative expiry"),
+    ("EXPIRETIME", Rule::Clock(5), "relative expiry"),
+    ("PEXPIRETIME", Rule::Clock(5000), "relative expiry"),
+    (
+        "OBJECT",
+        Rule::Instead { ours: "$8\r\nlistpack\r\n", theirs: "$9\r\nquicklist\r\n" },
+        "small lists are listpacks since 7.2",
+    ),
+    (
+        "OBJECT",
+        Rule::Instead { ours: "$8\r\nlistpack\r\n", theirs: "$9\r\nhashtable\r\n" },
+        "small sets are listpacks since 7.2",
+    ),
+];
+
+/// Compares replies in order; follows transactions, whose replies come at the end.
+#[derive(Default)]
+pub struct Comparison {
+    queued: Vec<Request>,
+}
+
+impl Comparison {
+    pub fn same(&mut self, request: &Request, ours: &[u8], theirs: &[u8]) -> bool {
+        if theirs == b"+QUEUED\r\n" {
+            self.queued.push(request.clone());
+            return ours == theirs;
+        }
+        let ends = request.is("EXEC") || request.is("DISCARD");
+        let queued = if ends { std::mem::take(&mut self.queued) } else { Vec::new() };
+        if ours == theirs {
+            return true;
+        }
+        let (ours, theirs) = (Node::of(ours), Node::of(theirs));
+        match (&ours, &theirs) {
+            (Node::Aggregate(_, ours), Node::Aggregate(_, theirs)) if request.is("EXEC") => {
+                ours.len() == theirs.len()
+                    && ours.len() == queued.len()
+                    && queued.iter().zip(ours.iter().zip(theirs)).all(|(r, (o, t))| o == t || is_allowed(r, o, t))
+            }
+            _ => is_allowed(request, &ours, &theirs),
+        }
+    }
+}
+
+fn is_allowed(request: &Request, ours: &Node, theirs: &Node) -> bool {
+    TABLE.iter().filter(|(name, _, _)| request.is(name)).any(|(_, rule, _)| match rule {
+        Rule::AnyOrder => ours.sorted(1) == theirs.sorted(1),
+        Rule::AnyOrderOfPairs => ours.sorted(2) == theirs.sorted(2),
+        Rule::Scan => same_scan(ours, theirs, 1),
+        Rule::ScanPairs => same_scan(ours, theirs, 2),
+        Rule::Clock(most) => match (ours.integer(), theirs.integer()) {
+            (Some(a), Some(b)) => a > 0 && b > 0 && a.abs_diff(b) <= most.unsigned_abs(),
+            _ => false,
+        },
+        Rule::Instead { ours: a, theirs: b } => {
+            *ours == Node::Leaf(a.as_bytes().to_vec()) && *theirs == Node::Leaf(b.as_bytes().to_vec())
+        }
+    })
+}
+
+fn same_scan(ours: &Node, theirs: &Node, group: usize) -> bool {
+    match (ours, theirs) {
+        (Node::Aggregate(_, ours), Node::Aggregate(_, theirs)) => match (&ours[..], &theirs[..]) {
+            ([cursor, ours], [their_cursor, theirs]) => {
+                cursor == their_cursor && ours.sorted(group) == theirs.sorted(group)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
