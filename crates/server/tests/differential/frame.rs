@@ -105,7 +105,6 @@ impl Node {
         }
     }
 
-
     /// The same reply with elements in an order of their own, `group` at a time.
     pub fn sorted(&self, group: usize) -> Node {
         match self {
