@@ -105,6 +105,13 @@ impl Node {
         }
     }
 
+    /// The number that a bulk string or a double stands for.
+    pub fn number(&self) -> Option<f64> {
+        let Node::Leaf(text) = self else { return None };
+        let text = std::str::from_utf8(text).ok()?.trim_end_matches("\r\n");
+        text.rsplit("\r\n").next()?.trim_start_matches(',').parse().ok()
+    }
+
     /// The same reply with elements in an order of their own, `group` at a time.
     pub fn sorted(&self, group: usize) -> Node {
         match self {
