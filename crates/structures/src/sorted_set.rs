@@ -52,8 +52,11 @@ impl Place {
     }
 
     #[inline(never)]
-    fn compare_members(self, other: Place) -> Ordering {
-        self.member().cmp(other.member())
+    fn compare_equal_scores(self, other: Place) -> Ordering {
+        match self.cell.is(other.cell) {
+            true => Ordering::Equal,
+            false => self.member().cmp(other.member()),
+        }
     }
 }
 
@@ -67,21 +70,37 @@ impl PartialEq for Place {
 
 impl Eq for Place {}
 
+/// The tree searches with `<` and `<=`. Spelled out, they are one comparison of integers that a
+/// search turns into a conditional move; equal scores leave the way.
 impl PartialOrd for Place {
     #[inline]
     fn partial_cmp(&self, other: &Place) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+
+    #[inline]
+    fn lt(&self, other: &Place) -> bool {
+        if self.order == other.order {
+            return self.compare_equal_scores(*other) == Ordering::Less;
+        }
+        self.order < other.order
+    }
+
+    #[inline]
+    fn le(&self, other: &Place) -> bool {
+        if self.order == other.order {
+            return self.compare_equal_scores(*other) != Ordering::Greater;
+        }
+        self.order < other.order
     }
 }
 
 impl Ord for Place {
     #[inline]
     fn cmp(&self, other: &Place) -> Ordering {
-        match self.order.cmp(&other.order) {
-            Ordering::Equal if self.cell.is(other.cell) => Ordering::Equal,
-            Ordering::Equal => self.compare_members(*other),
-            unequal => unequal,
-        }
+        self.order
+            .cmp(&other.order)
+            .then_with(|| self.compare_equal_scores(*other))
     }
 }
 
