@@ -2,7 +2,12 @@
 //!
 //! A blocked command is kept with its arguments and simply run again when one of its keys may serve
 //! it. If it still finds nothing it says so by blocking once more, and keeps its place in the queue.
+//! Keys become ready by being created; clients are served when the whole command (or transaction)
+//! that did it is over, in the order in which they came, those whom that serves in turn afterwards.
+//! Statistics count a command when it replies, not when it begins to wait.
+//!
 //! To add a blocking command: call [`crate::Ctx::block`] when there is nothing to take.
+//! Tests: `tests/lists.rs`.
 
 use crate::ctx::{Args, Ctx};
 use crate::engine::{Engine, SessionId};
@@ -56,10 +61,6 @@ impl Blocking {
         self.deadlines.first().map(|d| d.0)
     }
 
-    fn waiting(&self, db: u32, key: &[u8]) -> Vec<SessionId> {
-        self.by_key.get(&(db, key.into())).map(|q| q.iter().copied().collect()).unwrap_or_default()
-    }
-
     pub(crate) fn keys_of_db(&self, db: u32) -> Vec<Box<[u8]>> {
         self.by_key.keys().filter(|(d, _)| *d == db).map(|(_, k)| k.clone()).collect()
     }
@@ -78,11 +79,9 @@ impl Ctx<'_> {
             write_timeout(self.out, on_timeout);
             return;
         }
-        if let Some(blocked) = &mut self.session.blocked {
-            // Run again and still nothing there: it stays as it is.
-            debug_assert!(self.session.flags.has(SessionFlags::UNBLOCKED));
+        if self.session.flags.has(SessionFlags::UNBLOCKED) {
+            // Run again and still nothing there: it goes on waiting as it did.
             self.session.flags.set(SessionFlags::UNBLOCKED, false);
-            debug_assert_eq!(blocked.command, self.command);
             return;
         }
         let deadline_ms = (timeout_ms > 0).then(|| self.now_ms().saturating_add(timeout_ms));
@@ -117,13 +116,16 @@ pub(crate) fn write_timeout(out: &mut Writer, reply: TimeoutReply) {
 impl Engine {
     fn register_blocked(&mut self, id: SessionId, blocked: &Blocked) {
         for key in &blocked.keys {
-            self.blocking.by_key.entry((blocked.db, key.clone())).or_default().push_back(id);
+            let queue = self.blocking.by_key.entry((blocked.db, key.clone())).or_default();
+            if queue.is_empty() {
+                self.keyspace.journal.await_key(key);
+            }
+            queue.push_back(id);
         }
         if let Some(at) = blocked.deadline_ms {
             self.blocking.deadlines.insert((at, id));
         }
         self.blocking.count += 1;
-        self.keyspace.journal.track_ready = true;
     }
 
     /// Forgets everything about the session being blocked; it may run again.
@@ -132,9 +134,12 @@ impl Engine {
         for key in &blocked.keys {
             let entry = (blocked.db, key.clone());
             if let Some(queue) = self.blocking.by_key.get_mut(&entry) {
-                queue.retain(|id| *id != session.slot);
+                if let Some(at) = queue.iter().position(|id| *id == session.slot) {
+                    queue.remove(at);
+                }
                 if queue.is_empty() {
                     self.blocking.by_key.remove(&entry);
+                    self.keyspace.journal.forget_key(key);
                 }
             }
         }
@@ -142,56 +147,68 @@ impl Engine {
             self.blocking.deadlines.remove(&(at, session.slot));
         }
         self.blocking.count -= 1;
-        self.keyspace.journal.track_ready = self.blocking.count > 0;
         Some(blocked)
     }
 
     /// Serves clients that wait for keys made ready, in the order they came, until nothing changes.
+    /// While clients are paused they go on waiting: what they do are writes.
     pub(crate) fn serve_ready(&mut self, host: &mut dyn crate::Host) {
-        while !self.keyspace.journal.ready.is_empty() {
+        while !self.keyspace.journal.ready.is_empty() && self.pause.is_none() {
             let ready = std::mem::take(&mut self.keyspace.journal.ready);
             let mut seen = BTreeSet::new();
-            for (db, key) in ready {
-                if seen.insert((db, key.clone())) {
-                    self.serve_key(db, &key, host);
+            for entry in ready {
+                if !seen.contains(&entry) {
+                    self.serve_key(&entry, host);
+                    seen.insert(entry);
                 }
             }
         }
     }
 
-    fn serve_key(&mut self, db: u32, key: &[u8], host: &mut dyn crate::Host) {
-        for id in self.blocking.waiting(db, key) {
+    fn serve_key(&mut self, entry: &(u32, Box<[u8]>), host: &mut dyn crate::Host) {
+        let (db, key) = (entry.0, &entry.1);
+        // Whoever is not served keeps the place; `at` steps over those.
+        let mut at = 0;
+        let most = self.blocking.by_key.get(entry).map_or(0, VecDeque::len);
+        for _ in 0..most {
             let Some(kind) = self.keyspace.peek(db, key).map(|e| e.kind()) else { return };
-            let wanted = |s: &Session| s.blocked.as_ref().is_some_and(|b| b.wants == kind && b.db == db);
-            if !self.sessions.get_mut(id).is_some_and(|s| wanted(s)) {
-                continue;
+            let Some(&id) = self.blocking.by_key.get(entry).and_then(|queue| queue.get(at)) else { return };
+            let session = self.sessions.get(id).and_then(|s| s.blocked.as_ref());
+            let is_wanted = session.is_some_and(|blocked| blocked.wants == kind);
+            if !is_wanted || !self.retry_blocked(id, host) {
+                at += 1;
             }
-            self.retry_blocked(id, host);
         }
     }
 
-    fn retry_blocked(&mut self, id: SessionId, host: &mut dyn crate::Host) {
-        let Some(mut session) = self.sessions.take(id) else { return };
-        let Some(blocked) = &session.blocked else { return self.finish(session) };
-        let (command, owned) = (blocked.command, blocked.args.clone());
-        let args: Vec<&[u8]> = owned.iter().map(Vec::as_slice).collect();
-        session.flags.set(SessionFlags::UNBLOCKED, true);
+    /// Runs a blocked command again. True if it replied and its session is free.
+    fn retry_blocked(&mut self, id: SessionId, host: &mut dyn crate::Host) -> bool {
+        let Some(mut session) = self.sessions.take(id) else { return false };
+        let Some(blocked) = session.blocked.take() else {
+            self.finish(session);
+            return false;
+        };
+        let args: Vec<&[u8]> = blocked.args.iter().map(Vec::as_slice).collect();
         let mut out = self.writer_for(&mut session);
         let mark = out.len();
-        self.call(&mut session, &mut out, host, command, &args);
-        let served = session.flags.has(SessionFlags::UNBLOCKED);
+        session.flags.set(SessionFlags::UNBLOCKED, true);
+        self.process_again(&mut session, &mut out, host, blocked.command, &args);
+        let is_served = session.flags.has(SessionFlags::UNBLOCKED);
         session.flags.set(SessionFlags::UNBLOCKED, false);
-        if served {
+        drop(args);
+        session.blocked = Some(blocked);
+        if is_served {
             self.unregister_blocked(&mut session);
             self.resume.push(id);
+            self.apply_reply_mode(&mut session, &mut out, mark);
         } else {
             debug_assert_eq!(out.len(), mark);
         }
-        self.apply_reply_mode(&mut session, &mut out, mark);
         self.after_command(Some(&mut session));
         self.settle_strays(&mut session, &mut out);
         self.store_writer(&mut session, out);
         self.finish(session);
+        is_served
     }
 
     /// Answers blocked clients whose time is up.
@@ -214,11 +231,22 @@ impl Engine {
             let mut out = self.writer_for(&mut session);
             let mark = out.len();
             reply(&mut out, blocked);
+            self.count_release(blocked.command, &out.as_bytes()[mark..]);
             self.apply_reply_mode(&mut session, &mut out, mark);
             self.store_writer(&mut session, out);
             self.resume.push(id);
         }
         self.finish(session);
         blocked.is_some()
+    }
+
+    /// A command that ends without being run again counts as a call all the same.
+    fn count_release(&mut self, command: CommandId, reply: &[u8]) {
+        self.stats.commands_processed += 1;
+        self.stats.of(command).calls += 1;
+        if let Some(error) = reply.strip_prefix(b"-") {
+            self.stats.of(command).failed += 1;
+            self.stats.count_error(error.split(|&b| b == b' ').next().unwrap_or(error));
+        }
     }
 }

@@ -71,6 +71,21 @@ impl Engine {
         self.call(session, out, host, id, args);
     }
 
+    /// As [`Engine::process`] for a command that was blocked and may now go on.
+    pub(crate) fn process_again(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        host: &mut dyn Host,
+        id: CommandId,
+        args: Args<'_>,
+    ) {
+        match self.gate(session, id, args, host) {
+            Ok(()) => drop(self.call(session, out, host, id, args)),
+            Err(error) => self.reject(session, out, Some(id), &error),
+        }
+    }
+
     /// Everything that may refuse a known command with the right number of arguments.
     fn gate(&mut self, session: &mut Session, id: CommandId, args: Args<'_>, host: &mut dyn Host) -> Outcome {
         let flags = id.flags();
@@ -188,13 +203,17 @@ impl Engine {
         let elapsed_ns = self.ticks_ns.saturating_sub(started);
         let stats = &mut self.stats.commands[id as usize];
         stats.nanoseconds += elapsed_ns;
-        stats.calls += 1;
-        stats.failed += u64::from(failed);
-        self.stats.commands_processed += 1;
-        if self.settings.latency_tracking {
-            self.stats.latencies[id as usize].get_or_insert_default().record(elapsed_ns);
+        // A command that waits, or waits on, counts when it replies.
+        let waits = session.blocked.is_some() || is_rerun != session.flags.has(SessionFlags::UNBLOCKED);
+        if !waits {
+            stats.calls += 1;
+            stats.failed += u64::from(failed);
+            self.stats.commands_processed += 1;
+            session.commands_count += 1;
+            if self.settings.latency_tracking {
+                self.stats.latencies[id as usize].get_or_insert_default().record(elapsed_ns);
+            }
         }
-        session.commands_count += 1;
         if self.effects.enabled {
             if !self.effects.replaced && self.keyspace.journal.dirty != dirty {
                 self.effects.push(session.db, args);
@@ -202,7 +221,7 @@ impl Engine {
             self.settle_effects(session, effects_before);
         }
         let threshold_us = self.settings.slowlog_threshold_us;
-        if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && session.blocked.is_none() {
+        if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && !waits {
             self.record_slow(session, id, args, elapsed_ns / 1000);
         }
         if !self.monitors.is_empty() && !is_rerun {

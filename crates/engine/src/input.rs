@@ -105,11 +105,14 @@ impl Engine {
 
     /// Lets sessions that were blocked or paused go on with what they had sent meanwhile.
     pub(crate) fn run_resumed(&mut self, host: &mut dyn Host) {
-        while let Some(id) = self.resume.pop() {
-            let Some(mut session) = self.sessions.take(id) else { continue };
-            self.run_input(&mut session, host);
-            self.finish(session);
-            self.serve_ready(host);
+        while !self.resume.is_empty() {
+            // First come, first served, as among clients that were never held up.
+            for id in std::mem::take(&mut self.resume) {
+                let Some(mut session) = self.sessions.take(id) else { continue };
+                self.run_input(&mut session, host);
+                self.finish(session);
+                self.serve_ready(host);
+            }
         }
     }
 

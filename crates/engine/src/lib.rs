@@ -38,7 +38,7 @@ mod watch;
 pub use clients::ReplyBufferTuning;
 pub use ctx::{Args, Ctx};
 pub use effects::{Effect, Effects};
-pub use engine::{ConnInfo, Engine, SessionId};
+pub use engine::{ConnInfo, Engine, PauseMode, SessionId};
 pub use error::{Outcome, ReplyError, texts};
 pub use host::Host;
 pub use session::{Session, SessionFlags};

@@ -4,6 +4,8 @@
 //!
 //! Everything is off until somebody listens, so the common command pays one test per call.
 
+use std::collections::BTreeMap;
+
 /// Classes of keyspace notifications, with the bits and letters of `notify-keyspace-events`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct NotifyClass(pub u32);
@@ -48,8 +50,8 @@ pub struct Journal {
     pub notify: NotifyClass,
     /// Somebody watches keys (WATCH, tracking).
     pub track_touched: bool,
-    /// Somebody is blocked on a key.
-    pub track_ready: bool,
+    /// Keys somebody is blocked on, in whichever database, with the number of databases.
+    awaited: BTreeMap<Box<[u8]>, u32>,
     /// Somebody takes the effects (AOF, replicas).
     pub track_removals: bool,
     pub events: Vec<KeyEvent>,
@@ -77,8 +79,23 @@ impl Journal {
 
     #[inline]
     pub fn ready(&mut self, db: u32, key: &[u8]) {
-        if self.track_ready {
+        if !self.awaited.is_empty() && self.awaited.contains_key(key) {
             self.ready.push((db, key.into()));
+        }
+    }
+
+    /// Somebody begins to wait for `key` in one more database.
+    pub fn await_key(&mut self, key: &[u8]) {
+        *self.awaited.entry(key.into()).or_default() += 1;
+    }
+
+    /// Nobody waits for `key` any more in one of the databases.
+    pub fn forget_key(&mut self, key: &[u8]) {
+        if let Some(count) = self.awaited.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                self.awaited.remove(key);
+            }
         }
     }
 

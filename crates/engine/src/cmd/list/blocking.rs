@@ -36,8 +36,12 @@ fn pop_or_wait(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Outcome {
 /// False, and no reply, if there is none.
 fn pop_first(ctx: &mut Ctx<'_>, keys: Args<'_>, end: End) -> Result<bool, ReplyError> {
     for key in keys {
-        let Engine { keyspace, settings, .. } = &mut *ctx.engine;
-        let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else { continue };
+        let Engine {
+            keyspace, settings, ..
+        } = &mut *ctx.engine;
+        let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else {
+            continue;
+        };
         ctx.out.array(2);
         ctx.out.bulk(key);
         list.pop_with(end, &settings.list, |item| write_item(ctx.out, item));
@@ -53,7 +57,13 @@ pub fn blmpop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let pop = MultiPop::parse(&args[2..])?;
     let timeout_ms = parse_timeout_ms(args[1], ctx.now_ms())?;
     if !pop.apply(ctx)? {
-        ctx.block(args, pop.keys, Type::List, timeout_ms, TimeoutReply::NullArray);
+        ctx.block(
+            args,
+            pop.keys,
+            Type::List,
+            timeout_ms,
+            TimeoutReply::NullArray,
+        );
     }
     Ok(())
 }
@@ -81,7 +91,13 @@ pub fn brpoplpush(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 
 fn wait_for_source(ctx: &mut Ctx<'_>, args: Args<'_>, timeout_ms: i64) {
     if ctx.may_block() {
-        ctx.block(args, &args[1..2], Type::List, timeout_ms, TimeoutReply::NullArray);
+        ctx.block(
+            args,
+            &args[1..2],
+            Type::List,
+            timeout_ms,
+            TimeoutReply::NullArray,
+        );
     } else {
         ctx.out.null();
     }

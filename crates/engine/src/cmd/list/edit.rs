@@ -9,8 +9,12 @@ use structures::list::{List, Side};
 
 /// A missing key answers before the index is judged, as in Redis.
 pub fn lset(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
-    let list = keyspace.get_mut::<List>(ctx.session.db, args[1])?.ok_or(texts::NO_SUCH_KEY)?;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
+    let list = keyspace
+        .get_mut::<List>(ctx.session.db, args[1])?
+        .ok_or(texts::NO_SUCH_KEY)?;
     if !list.set(parse_int(args[2])?, args[3], &settings.list) {
         return Err(texts::INDEX_OUT_OF_RANGE);
     }
@@ -29,7 +33,9 @@ pub fn linsert(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         return Err(texts::SYNTAX);
     };
     let (key, pivot, element) = (args[1], args[3], args[4]);
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else {
         ctx.out.integer(0);
         return Ok(());
@@ -48,7 +54,9 @@ pub fn linsert(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 pub fn lrem(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let (key, element) = (args[1], args[3]);
     let count = parse_signed_count(args[2])?;
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else {
         ctx.out.integer(0);
         return Ok(());
@@ -65,7 +73,9 @@ pub fn lrem(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 /// Counts as a write even if nothing had to go, as in Redis.
 pub fn ltrim(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let (start, stop) = (parse_int(args[2])?, parse_int(args[3])?);
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     if let Some(list) = keyspace.get_mut::<List>(ctx.session.db, args[1])? {
         let (start, count) = resolve_range(start, stop, list.len());
         let removed = list.trim(start, count, &settings.list);

@@ -6,7 +6,7 @@
 //!
 //! Knows the order in which Redis notifies and what it counts as changes; does not know how a list
 //! is stored (`structures::list`). To add a command: a function here, its arm in `dispatch`.
-//! Tests: `tests.rs`.
+//! Tests: `tests/lists.rs`.
 
 mod blocking;
 mod edit;

@@ -28,7 +28,9 @@ fn pop(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Outcome {
 }
 
 fn pop_one(ctx: &mut Ctx<'_>, key: &[u8], end: End) -> Outcome {
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else {
         ctx.out.null();
         return Ok(());
@@ -40,7 +42,9 @@ fn pop_one(ctx: &mut Ctx<'_>, key: &[u8], end: End) -> Outcome {
 }
 
 fn pop_several(ctx: &mut Ctx<'_>, key: &[u8], end: End, count: usize) -> Outcome {
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else {
         ctx.out.null_array();
         return Ok(());
@@ -56,7 +60,13 @@ fn pop_several(ctx: &mut Ctx<'_>, key: &[u8], end: End, count: usize) -> Outcome
 }
 
 /// Writes up to `count` elements from `end` on as an array and removes them. Returns how many.
-fn take_elements(out: &mut Writer, list: &mut List, end: End, count: usize, limits: &ListLimits) -> usize {
+fn take_elements(
+    out: &mut Writer,
+    list: &mut List,
+    end: End,
+    count: usize,
+    limits: &ListLimits,
+) -> usize {
     let len = list.len();
     let taken = count.min(len);
     out.array(taken);
@@ -66,7 +76,8 @@ fn take_elements(out: &mut Writer, list: &mut List, end: End, count: usize, limi
             list.trim(taken, len - taken, limits);
         }
         End::Back => {
-            list.range_rev(0, taken).for_each(|item| write_item(out, item));
+            list.range_rev(0, taken)
+                .for_each(|item| write_item(out, item));
             list.trim(0, len - taken, limits);
         }
     }
@@ -109,8 +120,12 @@ impl<'a> MultiPop<'a> {
     /// and no reply, if there is none.
     pub fn apply(&self, ctx: &mut Ctx<'_>) -> Result<bool, ReplyError> {
         for key in self.keys {
-            let Engine { keyspace, settings, .. } = &mut *ctx.engine;
-            let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else { continue };
+            let Engine {
+                keyspace, settings, ..
+            } = &mut *ctx.engine;
+            let Some(list) = keyspace.get_mut::<List>(ctx.session.db, key)? else {
+                continue;
+            };
             ctx.out.array(2);
             ctx.out.bulk(key);
             let taken = take_elements(ctx.out, list, self.end, self.count, &settings.list);

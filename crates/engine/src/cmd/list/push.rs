@@ -25,7 +25,9 @@ pub fn rpushx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 
 #[inline]
 fn push_or_create(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Outcome {
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     let list = keyspace.get_or_create(ctx.session.db, args[1], List::new)?;
     let len = push_elements(list, end, &args[2..], &settings.list);
     after_push(ctx, args, end, len);
@@ -33,7 +35,9 @@ fn push_or_create(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Outcome {
 }
 
 fn push_if_there(ctx: &mut Ctx<'_>, args: Args<'_>, end: End) -> Outcome {
-    let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+    let Engine {
+        keyspace, settings, ..
+    } = &mut *ctx.engine;
     match keyspace.get_mut::<List>(ctx.session.db, args[1])? {
         Some(list) => {
             let len = push_elements(list, end, &args[2..], &settings.list);

@@ -19,7 +19,8 @@ pub fn lrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     };
     let (start, count) = resolve_range(start, stop, list.len());
     ctx.out.array(count);
-    list.range(start, count).for_each(|item| write_item(ctx.out, item));
+    list.range(start, count)
+        .for_each(|item| write_item(ctx.out, item));
     Ok(())
 }
 
@@ -46,7 +47,11 @@ struct PosArgs {
 
 impl PosArgs {
     fn parse(options: Args<'_>) -> Result<PosArgs, ReplyError> {
-        let mut parsed = PosArgs { rank: 1, count: None, compare_max: 0 };
+        let mut parsed = PosArgs {
+            rank: 1,
+            count: None,
+            compare_max: 0,
+        };
         let mut options = options.iter();
         while let Some(option) = options.next() {
             let value = options.next().ok_or(texts::SYNTAX)?;
@@ -72,13 +77,21 @@ impl PosArgs {
 }
 
 pub fn lpos(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let PosArgs { rank, count, compare_max } = PosArgs::parse(&args[3..])?;
+    let PosArgs {
+        rank,
+        count,
+        compare_max,
+    } = PosArgs::parse(&args[3..])?;
     let list = ctx.engine.keyspace.get::<List>(ctx.session.db, args[1])?;
-    let found = list.map_or_else(Vec::new, |list| list.positions(args[2], rank, count.unwrap_or(1), compare_max));
+    let found = list.map_or_else(Vec::new, |list| {
+        list.positions(args[2], rank, count.unwrap_or(1), compare_max)
+    });
     match (count, found.first()) {
         (Some(_), _) => {
             ctx.out.array(found.len());
-            found.iter().for_each(|&index| ctx.out.integer(index as i64));
+            found
+                .iter()
+                .for_each(|&index| ctx.out.integer(index as i64));
         }
         (None, Some(&index)) => ctx.out.integer(index as i64),
         (None, None) => ctx.out.null(),

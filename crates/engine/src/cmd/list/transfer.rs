@@ -22,26 +22,43 @@ impl<'a> Transfer<'a> {
     /// Reads `source destination LEFT|RIGHT LEFT|RIGHT`.
     pub fn parse(args: Args<'a>) -> Result<Transfer<'a>, ReplyError> {
         let (from, to) = (parse_end(args[2])?, parse_end(args[3])?);
-        Ok(Transfer { source: args[0], destination: args[1], from, to })
+        Ok(Transfer {
+            source: args[0],
+            destination: args[1],
+            from,
+            to,
+        })
     }
 
     /// RPOPLPUSH's ends for `source destination`.
     pub fn right_to_left(args: Args<'a>) -> Transfer<'a> {
-        Transfer { source: args[0], destination: args[1], from: End::Back, to: End::Front }
+        Transfer {
+            source: args[0],
+            destination: args[1],
+            from: End::Back,
+            to: End::Front,
+        }
     }
 
     /// Moves one element and replies with it. False, and no reply, if there is no source.
     pub fn apply(&self, ctx: &mut Ctx<'_>) -> Result<bool, ReplyError> {
-        let Engine { keyspace, settings, .. } = &mut *ctx.engine;
+        let Engine {
+            keyspace, settings, ..
+        } = &mut *ctx.engine;
         let db = ctx.session.db;
         if keyspace.get_mut::<List>(db, self.source)?.is_none() {
             return Ok(false);
         }
-        if keyspace.peek(db, self.destination).is_some_and(|entry| entry.kind() != Type::List) {
+        if keyspace
+            .peek(db, self.destination)
+            .is_some_and(|entry| entry.kind() != Type::List)
+        {
             return Err(WrongType.into());
         }
         let limits = &settings.list;
-        let Some(source) = keyspace.get_mut::<List>(db, self.source)? else { return Ok(false) };
+        let Some(source) = keyspace.get_mut::<List>(db, self.source)? else {
+            return Ok(false);
+        };
         let mut element: SmallVec<[u8; 128]> = SmallVec::new();
         source.pop_with(self.from, limits, |item| {
             write_item(ctx.out, item);
@@ -52,7 +69,9 @@ impl<'a> Transfer<'a> {
             source.push(self.to, &element, limits);
             is_empty = false;
         } else {
-            keyspace.get_or_create(db, self.destination, List::new)?.push(self.to, &element, limits);
+            keyspace
+                .get_or_create(db, self.destination, List::new)?
+                .push(self.to, &element, limits);
         }
         // Redis counts a move as one change, although two keys are touched.
         keyspace.journal.touched(db, self.destination);

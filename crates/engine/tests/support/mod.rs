@@ -1,0 +1,141 @@
+//! An engine with a clock that stands still until a test moves it, and clients that talk to it.
+//!
+//! Requests are written as words, replies compared as RESP text.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use config::Config;
+use engine::host::{AllocatorInfo, Crash, LogLevel, ProcessInfo, ShutdownRequest};
+use engine::{ConnInfo, Engine, Host, SessionId};
+use keyspace::Garbage;
+
+const START_US: i64 = 1_700_000_000_000_000;
+
+pub struct TestHost {
+    pub now_us: i64,
+}
+
+impl Host for TestHost {
+    fn ticks_ns(&mut self) -> u64 {
+        (self.now_us * 1000) as u64
+    }
+    fn unix_us(&mut self) -> i64 {
+        self.now_us
+    }
+    fn used_memory(&mut self) -> u64 {
+        0
+    }
+    fn log(&mut self, _level: LogLevel, _text: &str) {}
+    fn process(&mut self) -> ProcessInfo {
+        ProcessInfo::default()
+    }
+    fn allocator(&mut self) -> AllocatorInfo {
+        AllocatorInfo::default()
+    }
+    fn allocator_name(&self) -> String {
+        String::new()
+    }
+    fn allocator_report(&mut self) -> String {
+        String::new()
+    }
+    fn purge_allocator(&mut self) {}
+    fn apply_config(&mut self, _changed: &[&'static str], _config: &Config) -> Result<(), String> {
+        Ok(())
+    }
+    fn rewrite_config(&mut self, _config: &Config, _every_option: bool) -> Result<(), String> {
+        Ok(())
+    }
+    fn shutdown(&mut self, _request: ShutdownRequest) -> Result<(), String> {
+        Ok(())
+    }
+    fn drop_later(&mut self, garbage: Garbage) {
+        drop(garbage);
+    }
+    fn dropping(&self) -> (u64, u64) {
+        (0, 0)
+    }
+    fn reset_dropped(&mut self) {}
+    fn stall(&mut self, duration_us: u64) {
+        self.now_us += duration_us as i64;
+    }
+    fn crash(&mut self, how: Crash) {
+        panic!("the engine asked for {how:?}");
+    }
+}
+
+pub struct World {
+    pub engine: Engine,
+    pub host: TestHost,
+}
+
+/// A connection to the [`World`]'s engine.
+#[derive(Clone, Copy)]
+pub struct Client(pub SessionId);
+
+impl World {
+    pub fn new() -> World {
+        let mut world = World {
+            engine: Engine::new(Config::default(), 1, START_US),
+            host: TestHost { now_us: START_US },
+        };
+        world.engine.refresh_time(&mut world.host);
+        world
+    }
+
+    pub fn client(&mut self) -> Client {
+        Client(self.engine.connect(ConnInfo::default()))
+    }
+
+    /// Sends one request and returns what has come back, in one turn.
+    pub fn call(&mut self, client: Client, request: &str) -> String {
+        self.send(client, request);
+        self.end_turn();
+        self.received(client)
+    }
+
+    /// Sends one request, the words of which are separated by blanks; the turn goes on.
+    pub fn send(&mut self, client: Client, request: &str) {
+        let words: Vec<&str> = request.split_whitespace().collect();
+        let mut wire = format!("*{}\r\n", words.len());
+        for word in words {
+            wire.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        self.engine.feed(client.0, wire.as_bytes(), &mut self.host);
+    }
+
+    pub fn end_turn(&mut self) {
+        self.engine.end_of_turn(&mut self.host);
+    }
+
+    /// Takes what the client was sent since it was last asked, line ends shown as blanks.
+    pub fn received(&mut self, client: Client) -> String {
+        let mut bytes = Vec::new();
+        loop {
+            let part = self.engine.output(client.0).to_vec();
+            if part.is_empty() {
+                break;
+            }
+            self.engine.sent(client.0, part.len());
+            bytes.extend(part);
+        }
+        String::from_utf8_lossy(&bytes)
+            .replace("\r\n", " ")
+            .trim_end()
+            .to_string()
+    }
+
+    /// Lets time pass, and a turn with it.
+    pub fn wait_ms(&mut self, duration_ms: i64) {
+        self.host.now_us += duration_ms * 1000;
+        self.engine.refresh_time(&mut self.host);
+        self.end_turn();
+    }
+
+    /// What went to AOF and replicas since it was last asked, one command per item.
+    pub fn effects(&mut self) -> Vec<String> {
+        let queue = std::mem::take(&mut self.engine.effects.queue);
+        queue
+            .iter()
+            .map(|effect| String::from_utf8_lossy(&effect.args.join(&b' ')).into_owned())
+            .collect()
+    }
+}
