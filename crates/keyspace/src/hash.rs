@@ -443,3 +443,157 @@ fn long_value_bytes(table: &Table<ThinBytes>) -> usize {
         (bytes as f64 / met as f64 * table.len() as f64) as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const LIMITS: HashLimits = HashLimits {
+        packed_entries_max: 5,
+        packed_value_max_bytes: 8,
+        seed: 99,
+    };
+
+    fn contents(hash: &Hash) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let pairs: BTreeMap<_, _> = hash.iter().map(|(f, v)| (f.to_vec(), v.to_vec())).collect();
+        assert_eq!(pairs.len(), hash.len());
+        pairs
+    }
+
+    fn hash_of(count: usize) -> Hash {
+        let mut hash = Hash::new();
+        for index in 0..count {
+            assert!(hash.set(format!("f{index}").as_bytes(), b"value", &LIMITS));
+        }
+        hash
+    }
+
+    #[test]
+    fn too_many_fields_or_too_long_a_text_makes_a_table() {
+        assert_eq!(hash_of(5).encoding(), "listpack");
+        assert_eq!(hash_of(6).encoding(), "hashtable");
+        let mut hash = hash_of(2);
+        hash.expect(&[b"a", b"eightbyt"], &LIMITS);
+        assert_eq!(hash.encoding(), "listpack");
+        hash.expect(&[b"a", b"ninebytes"], &LIMITS);
+        assert_eq!((hash.encoding(), hash.len()), ("hashtable", 2));
+        assert_eq!(Hash::of_pair(b"f", b"v", &LIMITS).encoding(), "listpack");
+        assert_eq!(
+            Hash::of_pair(b"ninebytes", b"v", &LIMITS).encoding(),
+            "hashtable"
+        );
+    }
+
+    #[test]
+    fn increments_report_texts_and_overflow_and_change_nothing_then() {
+        for mut hash in [hash_of(1), hash_of(9)] {
+            assert_eq!(hash.incr(b"f0", 1, &LIMITS), Err(IncrError::NotAnInteger));
+            assert_eq!(hash.incr(b"n", 5, &LIMITS), Ok(5));
+            assert_eq!(hash.incr(b"n", -105, &LIMITS), Ok(-100));
+            assert_eq!(hash.incr(b"n", i64::MIN, &LIMITS), Err(IncrError::Overflow));
+            assert_eq!(
+                hash.get(b"n").map(|item| item.to_vec()),
+                Some(b"-100".to_vec())
+            );
+        }
+    }
+
+    #[test]
+    fn values_too_long_for_a_cell_are_kept_aside() {
+        let long = vec![b'x'; INLINE_MAX + 1];
+        let mut hash = Hash::new();
+        hash.set(b"f", &long, &LIMITS);
+        assert_eq!(hash.get(b"f"), Some(Item::Str(&long)));
+        assert!(hash.heap_bytes() > long.len());
+        assert_eq!(contents(&hash.clone()), contents(&hash));
+        assert!(!hash.set(b"f", b"short", &LIMITS));
+        assert_eq!(hash.get(b"f"), Some(Item::Str(b"short")));
+        assert!(hash.remove(b"f") && !hash.remove(b"f"));
+    }
+
+    #[test]
+    fn samples_hold_different_fields_and_every_field_comes_up() {
+        let mut rng = Rng::new(3);
+        for hash in [hash_of(5), hash_of(50)] {
+            let all = contents(&hash);
+            for count in [1, 3, hash.len() - 1, hash.len() + 1] {
+                let mut seen = BTreeMap::new();
+                for _ in 0..500 {
+                    let mut sample = BTreeSet::new();
+                    hash.sample(count, &mut rng, |(field, value)| {
+                        assert!(sample.insert(field.to_vec()));
+                        seen.insert(field.to_vec(), value.to_vec());
+                    });
+                    assert_eq!(sample.len(), count.min(all.len()));
+                }
+                assert_eq!(seen, all);
+            }
+            let (field, value) = hash.random(&mut rng).expect("not empty");
+            assert_eq!(all.get(&field.to_vec()), Some(&value.to_vec()));
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Set(Vec<u8>, Vec<u8>),
+        SetNew(Vec<u8>, Vec<u8>),
+        Incr(Vec<u8>, i64),
+        Remove(Vec<u8>),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let field = || "[a-d0-3]{1,2}|[a-z]{9}".prop_map(String::into_bytes);
+        let value = || "[0-9]{1,3}|[a-z]{0,10}".prop_map(String::into_bytes);
+        prop_oneof![
+            (field(), value()).prop_map(|(field, value)| Step::Set(field, value)),
+            (field(), value()).prop_map(|(field, value)| Step::SetNew(field, value)),
+            (field(), -200i64..200).prop_map(|(field, delta)| Step::Incr(field, delta)),
+            field().prop_map(Step::Remove),
+        ]
+    }
+
+    fn model_incr(
+        model: &mut BTreeMap<Vec<u8>, Vec<u8>>,
+        field: Vec<u8>,
+        delta: i64,
+    ) -> Option<i64> {
+        let old = model.get(&field).map_or(Some(0), |text| parse_i64(text))?;
+        model.insert(field, (old + delta).to_string().into_bytes());
+        Some(old + delta)
+    }
+
+    proptest! {
+        #[test]
+        fn a_hash_behaves_like_an_ordered_map(steps in prop::collection::vec(step(), 1..60)) {
+            let mut hash = Hash::new();
+            let mut model = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Set(field, value) => {
+                        let is_new = hash.set(&field, &value, &LIMITS);
+                        prop_assert_eq!(is_new, model.insert(field, value).is_none());
+                    }
+                    Step::SetNew(field, value) => {
+                        let is_new = hash.set_new(&field, &value, &LIMITS);
+                        prop_assert_eq!(is_new, !model.contains_key(&field));
+                        model.entry(field).or_insert(value);
+                    }
+                    Step::Incr(field, delta) => {
+                        let sum = hash.incr(&field, delta, &LIMITS).ok();
+                        prop_assert_eq!(sum, model_incr(&mut model, field, delta));
+                    }
+                    Step::Remove(field) => {
+                        prop_assert_eq!(hash.remove(&field), model.remove(&field).is_some());
+                    }
+                }
+                prop_assert_eq!(&contents(&hash), &model);
+                for (field, value) in &model {
+                    prop_assert_eq!(hash.get(field).map(|item| item.to_vec()), Some(value.clone()));
+                }
+            }
+            prop_assert_eq!(&contents(&hash.clone()), &model);
+        }
+    }
+}

@@ -575,3 +575,193 @@ fn table_add_new(table: &mut Table<()>, member: &[u8]) {
     let hash = table.hash(member);
     table.insert_new(hash, member, NewValue::Bytes(&[]), 0, 0, None);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: SetLimits = SetLimits {
+        ints_max: 8,
+        packed_entries_max: 6,
+        packed_value_max_bytes: 10,
+        seed: 99,
+    };
+
+    fn set_of(members: &[&str]) -> Set {
+        let mut set = Set::for_members(members[0].as_bytes(), 1, &LIMITS);
+        for member in members {
+            set.add(member.as_bytes(), &LIMITS);
+        }
+        set
+    }
+
+    fn texts(set: &Set) -> BTreeSet<Vec<u8>> {
+        let members: BTreeSet<_> = set.iter().map(|member| member.to_vec()).collect();
+        assert_eq!(members.len(), set.len());
+        members
+    }
+
+    /// One set of each encoding, the table bigger than `WALK_SHARE` samples need.
+    fn one_of_each() -> Vec<Set> {
+        let mut big = set_of(&["x"]);
+        for index in 0..60 {
+            big.add(format!("member:{index}").as_bytes(), &LIMITS);
+        }
+        let sets = vec![
+            set_of(&["1", "2", "-3", "400000", "5", "6"]),
+            set_of(&["a", "2", "c", "d", "e"]),
+            big,
+        ];
+        let encodings: Vec<_> = sets.iter().map(Set::encoding).collect();
+        assert_eq!(encodings, ["intset", "listpack", "hashtable"]);
+        sets
+    }
+
+    #[test]
+    fn the_first_member_that_does_not_fit_changes_the_encoding() {
+        let check = |members: &[&str], encoding: &str| {
+            assert_eq!(set_of(members).encoding(), encoding, "{members:?}");
+        };
+        check(&["1", "2", "3", "4", "5", "6", "7", "8"], "intset");
+        check(&["1", "2", "3", "4", "5", "6", "7", "8", "9"], "hashtable");
+        check(&["1", "a"], "listpack");
+        check(&["1", "elevenbytes"], "hashtable");
+        check(&["12345678901", "a"], "hashtable");
+        check(&["1", "2", "3", "4", "5", "a"], "listpack");
+        check(&["1", "2", "3", "4", "5", "6", "a"], "hashtable");
+        check(&["a", "1", "2", "3", "4", "5"], "listpack");
+        check(&["a", "1", "2", "3", "4", "5", "6"], "hashtable");
+    }
+
+    #[test]
+    fn a_result_of_integers_prefers_an_intset_if_it_is_small_enough() {
+        let mut result = Set::Packed(Listpack::new());
+        for value in 0..8 {
+            result.add_new_item(Item::Int(value), &LIMITS);
+        }
+        assert_eq!(result.encoding(), "hashtable");
+        result.prefer_ints(&LIMITS);
+        assert_eq!(result.encoding(), "intset");
+        assert_eq!(result.len(), 8);
+
+        let mut mixed = set_of(&["a", "1"]);
+        mixed.prefer_ints(&LIMITS);
+        assert_eq!(mixed.encoding(), "listpack");
+    }
+
+    #[test]
+    fn popping_takes_different_members_and_leaves_the_others() {
+        let mut rng = Rng::new(5);
+        for original in one_of_each() {
+            let all = texts(&original);
+            for count in 1..original.len() {
+                let mut set = original.clone();
+                let mut popped = BTreeSet::new();
+                set.pop_many(count, &mut rng, &LIMITS, |member| {
+                    assert!(popped.insert(member.to_vec()));
+                });
+                assert_eq!(popped.len(), count);
+                let left = texts(&set);
+                assert!(left.is_disjoint(&popped));
+                assert_eq!(left.len() + count, all.len());
+                assert!(left.is_subset(&all) && popped.is_subset(&all));
+            }
+            let mut set = original.clone();
+            let mut popped = BTreeSet::new();
+            while let Some(member) = set.pop(&mut rng) {
+                popped.insert(member.item().to_vec());
+            }
+            assert_eq!(popped, all);
+            assert!(set.is_empty());
+        }
+    }
+
+    #[test]
+    fn few_members_left_of_a_table_are_packed_again() {
+        let mut rng = Rng::new(5);
+        let mut set = one_of_each().pop().expect("three sets");
+        let rest = set.pop_many(set.len() - 3, &mut rng, &LIMITS, |_| {});
+        assert_eq!((set.encoding(), set.len()), ("listpack", 3));
+        assert!(rest.is_some_and(|rest| rest.len() == 58));
+    }
+
+    #[test]
+    fn samples_hold_different_members_and_every_member_comes_up() {
+        let mut rng = Rng::new(11);
+        for set in one_of_each() {
+            let all = texts(&set);
+            for count in [1, 2, 5, set.len() - 1, set.len(), set.len() + 5] {
+                let mut seen = BTreeSet::new();
+                for _ in 0..400 {
+                    let mut sample = BTreeSet::new();
+                    set.sample(count, &mut rng, |member| {
+                        assert!(sample.insert(member.to_vec()));
+                    });
+                    assert_eq!(sample.len(), count.min(all.len()));
+                    seen.extend(sample);
+                }
+                assert_eq!(seen, all);
+            }
+            let mut drawn = BTreeSet::new();
+            let mut left = 2000;
+            set.draw(&mut rng, |member| {
+                drawn.insert(member.to_vec());
+                left -= 1;
+                left > 0
+            });
+            assert_eq!(drawn, all);
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(Vec<u8>),
+        Remove(Vec<u8>),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let text = prop_oneof![
+            6 => (-4i64..12).prop_map(|value| value.to_string().into_bytes()),
+            1 => any::<i64>().prop_map(|value| value.to_string().into_bytes()),
+            2 => "[a-c]{0,2}".prop_map(String::into_bytes),
+            1 => "[a-z]{9,12}".prop_map(String::into_bytes),
+        ];
+        prop_oneof![
+            2 => text.clone().prop_map(Step::Add),
+            1 => text.prop_map(Step::Remove),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_behaves_like_an_ordered_one(steps in prop::collection::vec(step(), 1..80)) {
+            let mut set = Set::Ints(Intset::new());
+            let mut model = BTreeSet::new();
+            for step in steps {
+                match step {
+                    Step::Add(text) => {
+                        prop_assert_eq!(set.add(&text, &LIMITS), model.insert(text));
+                    }
+                    Step::Remove(text) => {
+                        prop_assert_eq!(set.remove(&text), model.remove(&text));
+                    }
+                }
+                prop_assert_eq!(set.len(), model.len());
+                prop_assert!(model.iter().all(|text| set.contains(text)));
+                let mut scanned = BTreeSet::new();
+                let mut cursor = 0;
+                loop {
+                    cursor = set.scan(cursor, |member| {
+                        scanned.insert(member.to_vec());
+                    });
+                    if cursor == 0 {
+                        break;
+                    }
+                }
+                prop_assert_eq!(&scanned, &model);
+                prop_assert_eq!(&texts(&set.clone()), &model);
+            }
+        }
+    }
+}
