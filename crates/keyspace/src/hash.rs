@@ -447,6 +447,7 @@ fn long_value_bytes(table: &Table<ThinBytes>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

@@ -579,6 +579,7 @@ fn table_add_new(table: &mut Table<()>, member: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
     use proptest::prelude::*;
 
     const LIMITS: SetLimits = SetLimits {
