@@ -153,6 +153,11 @@ impl Engine {
     /// Serves clients that wait for keys made ready, in the order they came, until nothing changes.
     /// While clients are paused they go on waiting: what they do are writes.
     pub(crate) fn serve_ready(&mut self, host: &mut dyn crate::Host) {
+        if !self.keyspace.journal.ready.is_empty() {
+            // A transaction that took long ran by the time of its beginning; what it wrote may
+            // have expired by now.
+            self.refresh_time(host);
+        }
         while !self.keyspace.journal.ready.is_empty() && self.pause.is_none() {
             let ready = std::mem::take(&mut self.keyspace.journal.ready);
             let mut seen = BTreeSet::new();
