@@ -145,7 +145,10 @@ pub fn hello(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 pub fn select(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let index = parse_i64(args[1]).filter(|&i| i32::try_from(i).is_ok()).ok_or(texts::NOT_AN_INTEGER)?;
+    let index = parse_i64(args[1]).ok_or(texts::NOT_AN_INTEGER)?;
+    if i32::try_from(index).is_err() {
+        return Err(ReplyError::new("ERR value is out of range, value must between -2147483648 and 2147483647"));
+    }
     let db = u32::try_from(index).ok().filter(|&db| (db as usize) < ctx.engine.keyspace.db_count());
     ctx.session.db = db.ok_or(texts::DB_INDEX)?;
     ctx.out.ok();
