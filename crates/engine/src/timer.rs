@@ -11,12 +11,12 @@ const EXPIRE_PER_TURN: usize = 64;
 const CRON_PERIOD_MS: i64 = 100;
 
 impl Engine {
-    /// To be called when the turn's input was executed. The order matters: expiry first, so that
-    /// what it unblocks or notifies goes out in this turn; then time-outs; then sessions that may
+    /// To be called when the turn's input was executed. The order matters: expiry first (once it
+    /// may), so that what it unblocks or notifies goes out in this turn; then time-outs; then sessions that may
     /// go on; big garbage last, when nobody refers to it.
     pub fn end_of_turn(&mut self, host: &mut dyn Host) {
-        self.expire_slice();
         self.end_pause_if_due();
+        self.expire_slice();
         self.time_out_blocked();
         if self.keyspace.journal.has_news() {
             self.after_command(None);

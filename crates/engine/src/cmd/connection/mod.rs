@@ -3,7 +3,7 @@
 //!
 //! There is one user, `default`; its password is `requirepass`.
 //!
-//! Tests: `crates/engine/tests/connection.rs`.
+//! Tests: `crates/engine/tests/sessions/`.
 
 mod client;
 mod kill;
