@@ -130,7 +130,7 @@ impl Engine {
             return;
         }
         resize_input(&mut session, idle_ms);
-        resize_reply_buffer(&mut session, self.reply_buffers, now_ms);
+        resize_reply_buffer(&mut session, self.debug.reply_buffers, now_ms);
         if session.soft_limit_since_ms.is_some() || self.client_memory.is_limited() {
             self.finish(session);
         } else {

@@ -5,7 +5,7 @@
 //! (it is passed along where that matters).
 
 use crate::blocking::Blocking;
-use crate::clients::{ClientMemory, REPLY_BUFFER_MAX_BYTES, ReplyBufferTuning};
+use crate::clients::{ClientMemory, REPLY_BUFFER_MAX_BYTES};
 use crate::cmd::server::SlowLog;
 use crate::effects::Effects;
 use crate::host::{Host, LogLevel};
@@ -142,10 +142,6 @@ pub struct Engine {
     pub slowlog: SlowLog,
     pub monitors: BTreeSet<SessionId>,
     pub pause: Option<(i64, PauseMode)>,
-    /// How reply buffers follow the size of replies (DEBUG REPLYBUFFER).
-    pub reply_buffers: ReplyBufferTuning,
-    /// Housekeeping stands still (DEBUG PAUSE-CRON).
-    pub cron_paused: bool,
     pub rng: Rng,
     /// Commands renamed in the configuration: new name to command; empty names are disabled.
     pub renamed: BTreeMap<Vec<u8>, CommandId>,
@@ -199,8 +195,6 @@ impl Engine {
             slowlog: SlowLog::default(),
             monitors: BTreeSet::new(),
             pause: None,
-            reply_buffers: ReplyBufferTuning::default(),
-            cron_paused: false,
             rng,
             renamed: BTreeMap::new(),
             hidden: BTreeSet::new(),

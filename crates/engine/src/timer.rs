@@ -11,9 +11,10 @@ const EXPIRE_PER_TURN: usize = 64;
 const CRON_PERIOD_MS: i64 = 100;
 
 impl Engine {
-    /// To be called when the turn's input was executed. The order matters: expiry first (once it
-    /// may), so that what it unblocks or notifies goes out in this turn; then time-outs; then sessions that may
-    /// go on; big garbage last, when nobody refers to it.
+    /// To be called when the turn's input was executed. The order matters: the end of a pause, for
+    /// nothing expires during one; expiry, so that what it unblocks or notifies goes out in this
+    /// turn; then time-outs; then sessions that may go on; then clients that cost too much; big
+    /// garbage last, when nobody refers to it.
     pub fn end_of_turn(&mut self, host: &mut dyn Host) {
         self.end_pause_if_due();
         self.expire_slice();
@@ -106,6 +107,13 @@ impl Engine {
         }
     }
 
+    /// Clients that wait: for a key, or for the end of a pause.
+    pub fn blocked_client_count(&self) -> usize {
+        let is_held = |s: &&crate::Session| s.flags.has(SessionFlags::PAUSED);
+        let held = self.pause.map_or(0, |_| self.sessions.iter().filter(is_held).count());
+        self.blocking.count() + held
+    }
+
     /// Lets everyone held back by CLIENT PAUSE go on.
     pub fn unpause(&mut self) {
         self.pause = None;
@@ -132,7 +140,7 @@ impl Engine {
         if self.settings.maxmemory > 0 && !self.is_paused() {
             self.free_memory(host);
         }
-        if !self.cron_paused {
+        if !self.debug.cron_paused {
             self.clients_cron(host);
         }
     }

@@ -19,7 +19,7 @@ pub use command::{
 pub use config::{config_get, config_help, config_resetstat, config_rewrite, config_set};
 pub use databases::{dbsize, flushall, flushdb, swapdb};
 pub(crate) use debug::check_protected;
-pub use debug::{DebugState, ReplyPeak, debug};
+pub use debug::{DebugState, debug};
 pub use info::info;
 pub use lolwut::lolwut;
 pub use memory::{memory_doctor, memory_help, memory_malloc_stats, memory_purge, memory_stats, memory_usage};

@@ -12,6 +12,7 @@ mod protocol;
 use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
+use crate::clients::ReplyBufferTuning;
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::{Crash, LogLevel};
 use crate::session::{Session, SessionFlags};
@@ -28,16 +29,8 @@ pub struct DebugState {
     pub list_packed_threshold_bytes: usize,
     /// PAUSE-CRON.
     pub cron_paused: bool,
-    /// REPLYBUFFER PEAK-RESET-TIME: how long a peak of the reply buffer is remembered.
-    pub reply_peak: ReplyPeak,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReplyPeak {
-    #[default]
-    Default,
-    Never,
-    AfterMs(u64),
+    /// REPLYBUFFER: how reply buffers follow the size of replies.
+    pub reply_buffers: ReplyBufferTuning,
 }
 
 /// Whether `enable-debug-command` lets this session use the command.
@@ -154,21 +147,20 @@ fn packed_threshold(ctx: &mut Ctx<'_>, size: &[u8]) -> Outcome {
 
 fn reply_buffer(ctx: &mut Ctx<'_>, args: Args<'_>, option: &[u8], value: &[u8]) -> Outcome {
     if option.eq_ignore_ascii_case(b"resizing") {
-        // Idle clients hold no reply buffer here, so there is nothing whose size could be kept.
-        return Err(ReplyError::new(
-            "ERR DEBUG REPLYBUFFER RESIZING is not available: reply buffers of this server are shared, not resized",
-        ));
+        ctx.engine.debug.reply_buffers.resizing = switch(value);
+        ctx.out.ok();
+        return Ok(());
     }
     if !option.eq_ignore_ascii_case(b"peak-reset-time") {
         return Err(unknown(args[1]));
     }
-    ctx.engine.debug.reply_peak = if value.eq_ignore_ascii_case(b"never") {
-        ReplyPeak::Never
+    ctx.engine.debug.reply_buffers.peak_reset_ms = if value.eq_ignore_ascii_case(b"never") {
+        None
     } else if value.eq_ignore_ascii_case(b"reset") {
-        ReplyPeak::Default
+        Some(ReplyBufferTuning::PEAK_RESET_MS)
     } else {
         let ms = resp::parse_i64(value).ok_or(texts::NOT_AN_INTEGER)?;
-        ReplyPeak::AfterMs(u64::try_from(ms).map_err(|_| texts::MUST_BE_POSITIVE)?)
+        Some(if ms >= 0 { ms } else { return Err(texts::MUST_BE_POSITIVE) })
     };
     ctx.out.ok();
     Ok(())

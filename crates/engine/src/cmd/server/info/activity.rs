@@ -21,7 +21,7 @@ pub(super) fn clients(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("maxclients", engine.config.maxclients.into()),
         ("client_recent_max_input_buffer", most(&Session::input_capacity)),
         ("client_recent_max_output_buffer", most(&|session| session.output.heap_bytes())),
-        ("blocked_clients", engine.blocking.count() as i128),
+        ("blocked_clients", engine.blocked_client_count() as i128),
         ("tracking_clients", 0),
         ("pubsub_clients", count(&Session::in_pubsub_mode)),
         ("watching_clients", count(&|session| !session.watched.is_empty())),
