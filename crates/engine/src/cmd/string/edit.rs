@@ -1,6 +1,6 @@
 //! Parts of a string: GETRANGE, SUBSTR, STRLEN, APPEND, SETRANGE.
 //!
-//! Tests: bottom of `mod.rs`.
+//! Tests: `tests/strings.rs`.
 
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};

@@ -1,6 +1,6 @@
 //! Several keys at once: MGET, MSET, MSETNX. The keys' memory is loaded a group ahead.
 //!
-//! Tests: bottom of `mod.rs`.
+//! Tests: `tests/strings.rs`.
 
 use super::set::store;
 use crate::ctx::{Args, Ctx};

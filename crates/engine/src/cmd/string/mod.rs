@@ -1,4 +1,4 @@
-//! The string commands. Tests: in each file, and at the bottom of this one.
+//! The string commands. Tests: `tests/strings.rs`, and in each file.
 
 mod edit;
 mod lcs;

@@ -1,6 +1,6 @@
 //! INCR and its relatives.
 //!
-//! Tests: bottom of `mod.rs`.
+//! Tests: `tests/strings.rs`.
 
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};

@@ -4,7 +4,7 @@
 //! absolute time. A value whose time has already passed is not stored at all: the key goes, as it
 //! would at the next look-up.
 //!
-//! Tests: bottom of `mod.rs`.
+//! Tests: `tests/strings.rs`.
 
 use super::reply_string;
 use crate::ctx::{Args, Ctx};
