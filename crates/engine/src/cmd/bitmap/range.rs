@@ -63,14 +63,15 @@ impl Span {
         if let Some(start) = args.first() {
             span.start = number(start)?;
         }
-        if let Some(end) = args.get(1) {
-            span.end = Some(number(end)?);
-        }
         if let Some(unit) = args.get(2) {
             span.in_bits = unit.eq_ignore_ascii_case(b"BIT");
             if !span.in_bits && !unit.eq_ignore_ascii_case(b"BYTE") {
                 return Err(texts::SYNTAX);
             }
+        }
+        // Redis since 7.2 complains of the unit before the end.
+        if let Some(end) = args.get(1) {
+            span.end = Some(number(end)?);
         }
         Ok(span)
     }
@@ -119,6 +120,7 @@ mod tests {
     #[test]
     fn units_have_two_names() {
         assert_eq!(Span::parse(&[b"0", b"1", b"bits"]).err(), Some(texts::SYNTAX));
+        assert_eq!(Span::parse(&[b"0", b"x", b"y"]).err(), Some(texts::SYNTAX));
         assert_eq!(Span::parse(&[b"0", b"x", b"bit"]).err(), Some(texts::NOT_AN_INTEGER));
         assert_eq!(Span::parse(&[b"0", b"1", b"bit", b"x"]).err(), Some(texts::SYNTAX));
     }
