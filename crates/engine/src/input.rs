@@ -11,6 +11,7 @@ use crate::error::ReplyError;
 use crate::host::{Host, LogLevel};
 use crate::session::{Session, SessionFlags};
 use commands::CommandId;
+use keyspace::Value;
 use resp::{Limits, Progress, RequestParser, Span, Writer};
 use smallvec::SmallVec;
 
@@ -44,6 +45,19 @@ enum Stop {
     NeedsMore,
     Inline(Vec<Vec<u8>>),
     Broken(Vec<u8>),
+}
+
+/// Which argument of a command on one container names the member or field it will look for.
+#[inline]
+fn member_at(command: CommandId) -> Option<u32> {
+    use CommandId::*;
+    match command {
+        Hset | Hget | Hmget | Hdel | Hexists | Hincrby | Hincrbyfloat | Hsetnx | Hmset | Hstrlen => Some(2),
+        Sadd | Srem | Sismember | Smismember => Some(2),
+        Zscore | Zrem | Zrank | Zrevrank | Zmscore => Some(2),
+        Zadd | Zincrby => Some(3),
+        _ => None,
+    }
 }
 
 impl Engine {
@@ -225,10 +239,34 @@ impl Engine {
                 request.key = Some((hash, request.first_span + first as u32));
             }
         }
+        let mut any_member = false;
         for request in requests.iter() {
             if let Some((hash, span)) = request.key {
                 self.keyspace.prefetch_cell(db, spans[span as usize].of(buf), hash);
+                any_member |= request.command.is_some_and(|c| member_at(c).is_some());
             }
+        }
+        if any_member {
+            self.prefetch_members(db, buf, spans, requests);
+        }
+    }
+
+    /// The same two steps inside of containers: the members' buckets, then their cells.
+    fn prefetch_members(&self, db: u32, buf: &[u8], spans: &[Span], requests: &[Request]) {
+        let mut found: SmallVec<[(&Value, u64); BATCH]> = SmallVec::new();
+        for request in requests {
+            let (Some((hash, key)), Some(command)) = (request.key, request.command) else { continue };
+            let Some(at) = member_at(command).filter(|at| *at < request.span_count) else { continue };
+            let key = spans[key as usize].of(buf);
+            if let Some(value) = self.keyspace.container(db, key, hash) {
+                let member = spans[(request.first_span + at) as usize].of(buf);
+                if let Some(member) = value.prefetch(member) {
+                    found.push((value, member));
+                }
+            }
+        }
+        for (value, member) in found {
+            value.prefetch_member(member);
         }
     }
 

@@ -137,6 +137,14 @@ impl Keyspace {
         db.tables[db.table_index(key)].prefetch_cell(hash);
     }
 
+    /// The key's value if it is a container, for prefetching inside of it. The cell should have been
+    /// prefetched. Sees expired keys too and changes nothing.
+    #[inline]
+    pub fn container(&self, db: u32, key: &[u8], hash: u64) -> Option<&Value> {
+        let db = &self.dbs[db as usize];
+        db.tables[db.table_index(key)].find(hash, key)?.payload()
+    }
+
     /// Overlaps the memory latencies of looking up several keys: call with up to [`PREFETCH_MAX`]
     /// keys, then use them. More are ignored.
     #[inline]

@@ -73,6 +73,41 @@ impl Value {
         }
     }
 
+    /// Starts loading what a look-up of `member` will need. A big container's bucket comes first:
+    /// the member's hash is returned for [`Value::prefetch_member`].
+    #[inline]
+    pub fn prefetch(&self, member: &[u8]) -> Option<u64> {
+        match self {
+            Value::Hash(Hash::Packed(pack)) | Value::Set(Set::Packed(pack)) | Value::SortedSet(SortedSet::Packed(pack)) => {
+                pack.prefetch();
+                None
+            }
+            Value::Hash(Hash::Table(table)) => {
+                let hash = table.hash(member);
+                table.prefetch_bucket(hash);
+                Some(hash)
+            }
+            Value::Set(Set::Table(table)) => {
+                let hash = table.hash(member);
+                table.prefetch_bucket(hash);
+                Some(hash)
+            }
+            Value::SortedSet(SortedSet::Table(set)) => Some(set.prefetch_bucket(member)),
+            Value::Bytes(_) | Value::List(_) | Value::Set(Set::Ints(_)) => None,
+        }
+    }
+
+    /// Starts loading the member's cell once its bucket was prefetched.
+    #[inline]
+    pub fn prefetch_member(&self, hash: u64) {
+        match self {
+            Value::Hash(Hash::Table(table)) => table.prefetch_cell(hash),
+            Value::Set(Set::Table(table)) => table.prefetch_cell(hash),
+            Value::SortedSet(SortedSet::Table(set)) => set.prefetch_cell(hash),
+            _ => {}
+        }
+    }
+
     /// How many separate allocations freeing it takes, roughly: decides whether that is worth a
     /// background thread.
     pub fn free_effort(&self) -> usize {

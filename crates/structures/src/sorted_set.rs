@@ -172,6 +172,19 @@ impl SortedSet {
         self.table.bucket_bytes() + self.table.cell_bytes() + self.tree.heap_bytes()
     }
 
+    /// Starts loading a member's bucket; [`SortedSet::prefetch_cell`] goes on with the result.
+    #[inline]
+    pub fn prefetch_bucket(&self, member: &[u8]) -> u64 {
+        let hash = self.table.hash(member);
+        self.table.prefetch_bucket(hash);
+        hash
+    }
+
+    #[inline]
+    pub fn prefetch_cell(&self, hash: u64) {
+        self.table.prefetch_cell(hash);
+    }
+
     /// Buckets of the table and those beyond them, for DEBUG HTSTATS-KEY.
     pub fn bucket_counts(&self) -> (usize, usize) {
         (self.table.bucket_count(), self.table.overflow_count())

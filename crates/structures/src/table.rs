@@ -669,8 +669,9 @@ impl<V> Drop for Table<V> {
     }
 }
 
+/// Starts loading the cache line at `at`.
 #[inline]
-fn prefetch(at: *const u8) {
+pub(crate) fn prefetch(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching has no effect on memory and may be given any address.
     unsafe {
