@@ -4,7 +4,6 @@ pub mod bitmap;
 pub mod connection;
 pub mod generic;
 pub mod hash;
-pub(crate) mod help;
 mod items;
 pub mod list;
 pub mod pubsub;

@@ -4,7 +4,6 @@
 //! engine is brought about in turn; if one fails, the old configuration comes back and what had
 //! already been applied is applied again from it.
 
-use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::LogLevel;
@@ -105,7 +104,7 @@ pub fn config_resetstat(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 }
 
 pub fn config_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    help::reply(
+    crate::cmd::help(
         ctx,
         "CONFIG",
         &[
@@ -118,6 +117,5 @@ pub fn config_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
             "REWRITE",
             "    Write the present values to the configuration file.",
         ],
-    );
-    Ok(())
+    )
 }

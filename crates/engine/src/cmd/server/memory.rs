@@ -3,10 +3,8 @@
 //! MEMORY USAGE needs no sampling: containers know their size, so SAMPLES is checked and not needed.
 
 use super::info::human;
-use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, texts};
-use crate::session::Session;
 
 /// A key's share of its table: one tagged pointer.
 const TABLE_SHARE_BYTES: usize = 8;
@@ -72,7 +70,7 @@ impl Overhead {
             used,
             peak,
             startup: ctx.engine.startup_memory,
-            clients: sessions.map(|session| client_bytes(session) as u64).sum(),
+            clients: sessions.map(|session| session.memory_bytes() as u64).sum(),
             databases,
             fragmentation: [
                 Fragmentation::new(
@@ -133,14 +131,6 @@ impl Overhead {
 
 fn percentage(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
-}
-
-/// What a connection costs.
-pub(crate) fn client_bytes(session: &Session) -> usize {
-    let names = session.name.capacity() + session.lib_name.capacity() + session.lib_ver.capacity();
-    let addresses = session.addr.capacity() + session.laddr.capacity();
-    let buffers = session.input_capacity() + session.output.heap_bytes();
-    size_of::<Session>() + names + addresses + buffers + session.queued_bytes
 }
 
 pub fn memory_usage(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
@@ -272,7 +262,7 @@ pub fn memory_malloc_stats(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 }
 
 pub fn memory_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    help::reply(
+    crate::cmd::help(
         ctx,
         "MEMORY",
         &[
@@ -287,6 +277,5 @@ pub fn memory_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
             "USAGE <key> [SAMPLES <count>]",
             "    Show the bytes that a key and its value take. The figure is exact; SAMPLES is accepted and not needed.",
         ],
-    );
-    Ok(())
+    )
 }

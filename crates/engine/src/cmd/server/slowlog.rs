@@ -4,7 +4,6 @@
 //! `slowlog-max-len` alone. Secrets are kept out when the entry is made.
 
 use super::redact;
-use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
 use crate::error::{Outcome, ReplyError};
@@ -112,7 +111,7 @@ pub fn slowlog_reset(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 }
 
 pub fn slowlog_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    help::reply(
+    crate::cmd::help(
         ctx,
         "SLOWLOG",
         &[
@@ -124,6 +123,5 @@ pub fn slowlog_help(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
             "RESET",
             "    Drop all entries.",
         ],
-    );
-    Ok(())
+    )
 }

@@ -9,10 +9,9 @@ mod digest;
 mod inspect;
 mod protocol;
 
-use crate::cmd::help;
+use crate::clients::ReplyBufferTuning;
 use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
-use crate::clients::ReplyBufferTuning;
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::{Crash, LogLevel};
 use crate::session::{Session, SessionFlags};
@@ -50,7 +49,7 @@ pub(crate) fn check_protected(engine: &Engine, session: &Session, id: CommandId)
 pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let name = args[1].to_ascii_lowercase();
     match (name.as_slice(), &args[2..]) {
-        (b"help", []) => debug_help(ctx),
+        (b"help", []) => return debug_help(ctx),
         (b"sleep", [seconds]) => sleep(ctx, seconds),
         (b"set-active-expire", [on]) => {
             ctx.engine.active_expire = switch(on);
@@ -146,22 +145,20 @@ fn packed_threshold(ctx: &mut Ctx<'_>, size: &[u8]) -> Outcome {
 }
 
 fn reply_buffer(ctx: &mut Ctx<'_>, args: Args<'_>, option: &[u8], value: &[u8]) -> Outcome {
+    let tuning = &mut ctx.engine.debug.reply_buffers;
     if option.eq_ignore_ascii_case(b"resizing") {
-        ctx.engine.debug.reply_buffers.resizing = switch(value);
-        ctx.out.ok();
-        return Ok(());
-    }
-    if !option.eq_ignore_ascii_case(b"peak-reset-time") {
+        tuning.resizing = switch(value);
+    } else if option.eq_ignore_ascii_case(b"peak-reset-time") {
+        tuning.peak_reset_ms = if value.eq_ignore_ascii_case(b"never") {
+            None
+        } else if value.eq_ignore_ascii_case(b"reset") {
+            Some(ReplyBufferTuning::PEAK_RESET_MS)
+        } else {
+            Some(resp::parse_i64(value).ok_or(texts::NOT_AN_INTEGER)?)
+        };
+    } else {
         return Err(unknown(args[1]));
     }
-    ctx.engine.debug.reply_buffers.peak_reset_ms = if value.eq_ignore_ascii_case(b"never") {
-        None
-    } else if value.eq_ignore_ascii_case(b"reset") {
-        Some(ReplyBufferTuning::PEAK_RESET_MS)
-    } else {
-        let ms = resp::parse_i64(value).ok_or(texts::NOT_AN_INTEGER)?;
-        Some(if ms >= 0 { ms } else { return Err(texts::MUST_BE_POSITIVE) })
-    };
     ctx.out.ok();
     Ok(())
 }
@@ -210,8 +207,8 @@ fn crash(ctx: &mut Ctx<'_>, how: Crash) {
     ctx.out.ok();
 }
 
-fn debug_help(ctx: &mut Ctx<'_>) {
-    help::reply(
+fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
+    crate::cmd::help(
         ctx,
         "DEBUG",
         &[
@@ -248,6 +245,8 @@ fn debug_help(ctx: &mut Ctx<'_>) {
             "    Write the nodes of a list to the log.",
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    From this size on, list elements get nodes of their own; 0 for the default.",
+            "REPLYBUFFER RESIZING <0|1>",
+            "    Let reply buffers follow the size of replies, or not.",
             "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|milliseconds>",
             "    How long the peak of a client's reply buffer is remembered.",
             "SDSLEN <key>",
@@ -261,5 +260,5 @@ fn debug_help(ctx: &mut Ctx<'_>) {
             "STRUCTSIZE",
             "    Show sizes of internal structures.",
         ],
-    );
+    )
 }
