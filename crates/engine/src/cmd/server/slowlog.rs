@@ -36,7 +36,7 @@ impl Engine {
     /// Adds a command to the slow log.
     #[cold]
     pub(crate) fn record_slow(&mut self, session: &Session, id: CommandId, args: Args<'_>, duration_us: u64) {
-        if id.flags().contains(Flags::SKIP_SLOWLOG) {
+        if id.flags().contains(Flags::SKIP_SLOWLOG) || self.config.slowlog_max_len == 0 {
             return;
         }
         let entry = Entry {
