@@ -22,6 +22,9 @@ const INPUT_BYTES: usize = 16 * 1024;
 /// Arguments from this size on get their room at once.
 const BIG_ARG_BYTES: usize = 32 * 1024;
 
+/// More arguments than this are not provided for between calls.
+const SPANS_KEPT: usize = 4096;
+
 /// Reused by every call.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -192,6 +195,10 @@ impl Engine {
     fn end_run(&mut self, session: &mut Session, out: Writer, scratch: Scratch) {
         self.store_writer(session, out);
         self.scratch = scratch;
+        // One huge request must not keep its memory for ever.
+        if self.scratch.spans.capacity() > SPANS_KEPT {
+            self.scratch.spans = Vec::new();
+        }
     }
 
     fn parse_batch(&mut self, session: &mut Session, buf: &[u8], scratch: &mut Scratch) -> Stop {

@@ -39,7 +39,7 @@ impl Host for TestHost {
     fn apply_config(&mut self, _changed: &[&'static str], _config: &Config) -> Result<(), String> {
         Ok(())
     }
-    fn rewrite_config(&mut self, _config: &Config) -> Result<(), String> {
+    fn rewrite_config(&mut self, _config: &Config, _every_option: bool) -> Result<(), String> {
         Ok(())
     }
     fn shutdown(&mut self, _request: ShutdownRequest) -> Result<(), String> {
