@@ -2,6 +2,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
+
+/// A pipeline is answered in milliseconds; a command that waits for something is a mistake.
+const REPLY_TIME_MAX: Duration = Duration::from_secs(5);
 
 pub struct Frames {
     socket: TcpStream,
@@ -11,6 +15,7 @@ pub struct Frames {
 
 impl Frames {
     pub fn open(socket: TcpStream) -> Frames {
+        socket.set_read_timeout(Some(REPLY_TIME_MAX)).expect("the time is not zero");
         Frames { socket, received: Vec::new(), at: 0 }
     }
 
@@ -19,25 +24,25 @@ impl Frames {
         self.socket.write_all(bytes).ok();
     }
 
-    /// The bytes of the next reply; nothing if the server closed the connection.
-    pub fn receive(&mut self) -> Option<Vec<u8>> {
+    /// The bytes of the next reply, or why there is none.
+    pub fn receive(&mut self) -> Result<Vec<u8>, &'static str> {
         loop {
             if let Some(end) = end_of(&self.received, self.at) {
                 let reply = self.received[self.at..end].to_vec();
                 self.at = end;
-                return Some(reply);
+                return Ok(reply);
             }
             self.received.drain(..self.at);
             self.at = 0;
             let mut chunk = [0; 64 * 1024];
             match self.socket.read(&mut chunk) {
-                Ok(0) => return None,
+                Ok(0) => return Err("connection closed"),
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                    panic!("no reply in time; received so far: {}", self.received.escape_ascii())
+                    return Err("no reply in time");
                 }
-                Err(_) => return None,
+                Err(_) => return Err("connection closed"),
             }
         }
     }

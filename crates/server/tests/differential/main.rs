@@ -81,7 +81,11 @@ struct Pair {
     /// The latest commands, oldest first.
     recent: VecDeque<Request>,
     difference: Option<Difference>,
+    /// A connection is of no more use.
+    is_over: bool,
 }
+
+type Reply = Result<Vec<u8>, &'static str>;
 
 impl Pair {
     fn open(ours: &Server, theirs: &Server, resp3: bool) -> Pair {
@@ -91,6 +95,7 @@ impl Pair {
             comparison: Comparison::default(),
             recent: VecDeque::new(),
             difference: None,
+            is_over: false,
         };
         let setup = [vec!["FLUSHALL"], if resp3 { vec!["HELLO", "3"] } else { vec!["PING"] }];
         for args in setup {
@@ -127,11 +132,16 @@ impl Pair {
         self.ours.send(&bytes);
         self.theirs.send(&bytes);
         for request in batch {
+            if self.is_over {
+                return;
+            }
             let (ours, theirs) = (self.ours.receive(), self.theirs.receive());
             let same = match (&ours, &theirs) {
-                (Some(ours), Some(theirs)) => self.comparison.same(&request, ours, theirs),
-                (None, None) => true,
-                _ => false,
+                (Ok(ours), Ok(theirs)) => self.comparison.same(&request, ours, theirs),
+                _ => {
+                    self.is_over = true;
+                    false
+                }
             };
             if !same && self.difference.is_none() {
                 self.difference = Some(self.describe(&request, ours, theirs));
@@ -143,10 +153,10 @@ impl Pair {
         }
     }
 
-    fn describe(&self, request: &Request, ours: Option<Vec<u8>>, theirs: Option<Vec<u8>>) -> Difference {
-        let show = |reply: Option<Vec<u8>>| match reply {
-            Some(bytes) => bytes.escape_ascii().to_string().replace("\\r\\n", " "),
-            None => "(connection closed)".to_string(),
+    fn describe(&self, request: &Request, ours: Reply, theirs: Reply) -> Difference {
+        let show = |reply: Reply| match reply {
+            Ok(bytes) => bytes.escape_ascii().to_string().replace("\\r\\n", " "),
+            Err(why) => format!("({why})"),
         };
         let mut text = String::new();
         let shares_key = |earlier: &&Request| {
