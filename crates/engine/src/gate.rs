@@ -55,7 +55,11 @@ impl Engine {
     ) {
         let id = match self.resolve(command, args) {
             Ok(id) => id,
-            Err(error) => return self.reject(session, out, None, &error),
+            Err(error) => {
+                let sub = |id| args.get(1).and_then(|name| commands::lookup_sub(id, name));
+                let refused = command.map(|id| sub(id).unwrap_or(id));
+                return self.reject(session, out, refused, &error);
+            }
         };
         session.last_command = Some(id);
         if let Err(error) = self.gate(session, id, args, host) {
@@ -151,14 +155,15 @@ impl Engine {
     }
 
     fn reject(&mut self, session: &mut Session, out: &mut Writer, id: Option<CommandId>, error: &ReplyError) {
+        if id == Some(CommandId::Exec) {
+            // The transaction is over; its error says why.
+            self.discard_transaction(session);
+            let why = error.text().strip_prefix(b"ERR ").unwrap_or(error.text());
+            let text = [b"EXECABORT Transaction discarded because of: ", why].concat();
+            self.stats.of(CommandId::Exec).rejected += 1;
+            return self.write_error(out, &ReplyError::bytes(text));
+        }
         if session.in_multi() {
-            if id == Some(CommandId::Exec) {
-                // The transaction is over; its error says why.
-                self.discard_transaction(session);
-                let text = [b"EXECABORT Transaction discarded because of: ", error.text().strip_prefix(b"ERR ").unwrap_or(error.text())].concat();
-                self.stats.of(CommandId::Exec).rejected += 1;
-                return self.write_error(out, &ReplyError::bytes(text));
-            }
             session.flags.set(SessionFlags::DIRTY_EXEC, true);
         }
         if let Some(id) = id {
@@ -244,8 +249,10 @@ fn allowed_while_subscribed(id: CommandId) -> bool {
     )
 }
 
+/// What an error echoes of client's bytes: at most `max`, and nothing from a zero byte on.
 fn cut(bytes: &[u8], max: usize) -> &[u8] {
-    &bytes[..bytes.len().min(max)]
+    let end = bytes.iter().take(max).position(|&b| b == 0).unwrap_or(max);
+    &bytes[..bytes.len().min(end)]
 }
 
 fn unknown_command(args: Args<'_>) -> ReplyError {

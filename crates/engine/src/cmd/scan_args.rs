@@ -97,8 +97,25 @@ impl<'a> ScanArgs<'a> {
     }
 }
 
+/// A cursor. Besides the plain form, what C's `strtoull` takes counts: blanks and a plus before it,
+/// leading zeros (observed from Redis 7.0).
 pub fn parse_cursor(text: &[u8]) -> Result<u64, ReplyError> {
-    resp::parse_u64(text).ok_or(texts::INVALID_CURSOR)
+    resp::parse_u64(text).or_else(|| parse_loosely(text)).ok_or(texts::INVALID_CURSOR)
+}
+
+fn parse_loosely(text: &[u8]) -> Option<u64> {
+    let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
+    let digits = text[..end].trim_ascii_start();
+    let (digits, negative) = match digits {
+        [b'-', digits @ ..] => (digits, true),
+        [b'+', digits @ ..] => (digits, false),
+        digits => (digits, false),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || resp::parse_i64(text).is_some() {
+        return None;
+    }
+    let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative { value.wrapping_neg() } else { value })
 }
 
 #[cfg(test)]
@@ -144,5 +161,9 @@ mod tests {
         assert_eq!(parse(&[]).map(|p| p.count), Ok(COUNT_DEFAULT));
         assert_eq!(parse_cursor(b"x"), Err(texts::INVALID_CURSOR));
         assert_eq!(parse_cursor(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(parse_cursor(b" 007"), Ok(7));
+        for refused in [&b"-1"[..], b"", b" ", b"1 ", b"18446744073709551616"] {
+            assert_eq!(parse_cursor(refused), Err(texts::INVALID_CURSOR));
+        }
     }
 }

@@ -18,6 +18,12 @@ enum Rule {
     Clock(i64),
     /// Numbers may be written differently if they are the same number.
     SameNumbers,
+    /// An integer that may be smaller with us.
+    AtMostTheirs,
+    /// Refused by us, with this error, whatever Redis 7.0 says.
+    Refused(&'static str),
+    /// Answered by us, refused by Redis 7.0 with this error.
+    Taken(&'static str),
     /// Exactly this reply of ours for that one of Redis 7.0's.
     Instead { ours: &'static str, theirs: &'static str },
 }
@@ -43,6 +49,36 @@ const TABLE: &[(&str, Rule, &str)] = &[
     ("PTTL", Rule::Clock(5000), "relative expiry"),
     ("EXPIRETIME", Rule::Clock(5), "relative expiry"),
     ("PEXPIRETIME", Rule::Clock(5000), "relative expiry"),
+    ("DBSIZE", Rule::AtMostTheirs, "what is set with a past expiry is never stored here, Redis deletes it later"),
+    ("HSCAN", Rule::Taken("-ERR syntax error\r\n"), "NOVALUES, new in 7.4"),
+    (
+        "ZRANK",
+        Rule::Taken("-ERR wrong number of arguments for 'zrank' command\r\n"),
+        "WITHSCORE, new in 7.2",
+    ),
+    (
+        "ZREVRANK",
+        Rule::Taken("-ERR wrong number of arguments for 'zrevrank' command\r\n"),
+        "WITHSCORE, new in 7.2",
+    ),
+    ("BITCOUNT", Rule::Taken("-ERR syntax error\r\n"), "a start without an end, new in Valkey 8.0"),
+    (
+        "BITCOUNT",
+        Rule::Refused("-ERR value is not an integer or out of range\r\n"),
+        "arguments are checked also where there is no key, since 7.2",
+    ),
+    ("BITCOUNT", Rule::Refused("-ERR syntax error\r\n"), "as above"),
+    (
+        "BITPOS",
+        Rule::Refused("-ERR value is not an integer or out of range\r\n"),
+        "arguments are checked also where there is no key, since 7.2",
+    ),
+    ("BITPOS", Rule::Refused("-ERR syntax error\r\n"), "as above"),
+    (
+        "B*",
+        Rule::Instead { ours: "-ERR timeout is out of range\r\n", theirs: "-ERR timeout is negative\r\n" },
+        "a timeout too large for milliseconds is recognised since 7.2",
+    ),
     ("Z*", Rule::SameNumbers, "scores are printed in their shortest form since 7.2"),
     ("BZ*", Rule::SameNumbers, "scores are printed in their shortest form since 7.2"),
     (
@@ -100,11 +136,21 @@ fn is_allowed(request: &Request, ours: &Node, theirs: &Node) -> bool {
             (Some(a), Some(b)) => a > 0 && b > 0 && a.abs_diff(b) <= most.unsigned_abs(),
             _ => false,
         },
+        Rule::AtMostTheirs => match (ours.integer(), theirs.integer()) {
+            (Some(a), Some(b)) => a <= b,
+            _ => false,
+        },
+        Rule::Refused(error) => *ours == leaf(error) && !theirs.is_error(),
+        Rule::Taken(error) => *theirs == leaf(error),
         Rule::SameNumbers => same_numbers(ours, theirs),
         Rule::Instead { ours: a, theirs: b } => {
-            *ours == Node::Leaf(a.as_bytes().to_vec()) && *theirs == Node::Leaf(b.as_bytes().to_vec())
+            *ours == leaf(a) && *theirs == leaf(b)
         }
     })
+}
+
+fn leaf(reply: &str) -> Node {
+    Node::Leaf(reply.as_bytes().to_vec())
 }
 
 fn same_scan(ours: &Node, theirs: &Node, group: usize) -> bool {

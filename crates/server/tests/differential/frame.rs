@@ -110,6 +110,10 @@ impl Node {
         }
     }
 
+    pub fn is_error(&self) -> bool {
+        matches!(self, Node::Leaf(text) if text[0] == b'-')
+    }
+
     /// The number that a bulk string or a double stands for.
     pub fn number(&self) -> Option<f64> {
         let Node::Leaf(text) = self else { return None };

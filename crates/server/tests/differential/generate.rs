@@ -154,6 +154,11 @@ impl Generator {
         KEYS
     }
 
+    /// To be called when a round begins: what was to follow belonged to another connection.
+    pub fn begin_round(&mut self) {
+        self.waiting.clear();
+    }
+
     pub fn request(&mut self) -> Request {
         if let Some(request) = self.waiting.pop_front() {
             return request;

@@ -111,6 +111,7 @@ impl Pair {
     /// Plays one round; returns how many commands it had.
     fn play(&mut self, generator: &mut Generator) -> usize {
         let mut sent = 0;
+        generator.begin_round();
         while sent < ROUND_COMMANDS && self.difference.is_none() {
             let batch: Vec<Request> = (0..PIPELINE_COMMANDS).map(|_| generator.request()).collect();
             sent += batch.len();
@@ -120,8 +121,9 @@ impl Pair {
             // Whatever the round left open.
             self.exchange(vec![Request::of(&["DISCARD"])]);
             for db in 0..DATABASES {
-                self.exchange(vec![Request::of(&["SELECT", &db.to_string()]), Request::of(&["DBSIZE"])]);
+                self.exchange(vec![Request::of(&["SELECT", &db.to_string()])]);
                 self.exchange(generator.keys().iter().flat_map(|key| content_of(key)).collect());
+                self.exchange(vec![Request::of(&["KEYS", "*"])]);
             }
         }
         sent

@@ -26,7 +26,7 @@ pub fn keys(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 /// A pattern without wildcards still walks, so that cursors mean the same for every pattern.
-/// Expired keys that match are deleted on the way.
+/// Expired keys that match pattern and type are deleted on the way.
 pub fn scan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let mut cursor = parse_cursor(args[1])?;
     let scan = ScanArgs::parse(args, 2, true)?.refuse_novalues()?;
@@ -43,13 +43,16 @@ pub fn scan(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
             if !scan.matches(entry.key()) {
                 return;
             }
-            if keyspace.is_expired(&entry) {
-                expired.push(entry.key().to_vec());
-            } else if scan
+            let type_name = entry.kind().name().as_bytes();
+            if scan
                 .type_name
-                .is_none_or(|name| name.eq_ignore_ascii_case(entry.kind().name().as_bytes()))
+                .is_some_and(|name| !name.eq_ignore_ascii_case(type_name))
             {
-                found.push(entry.key());
+                return;
+            }
+            match keyspace.is_expired(&entry) {
+                true => expired.push(entry.key().to_vec()),
+                false => found.push(entry.key()),
             }
         });
         if cursor == 0 || steps_left == 0 || sampled >= scan.count {

@@ -6,7 +6,7 @@
 
 use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
-use crate::error::Outcome;
+use crate::error::{Outcome, ReplyError};
 use crate::pubsub::Scope;
 use resp::Writer;
 
@@ -112,6 +112,10 @@ pub fn pubsub_shardchannels(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn list_channels(ctx: &mut Ctx<'_>, scope: Scope, args: Args<'_>) -> Outcome {
+    if args.len() > 3 {
+        let text = b"ERR unknown subcommand or wrong number of arguments for '";
+        return Err(ReplyError::bytes([text, args[1], b"'. Try PUBSUB HELP."].concat()));
+    }
     let pattern = args.get(2);
     let list = ctx.out.defer();
     let mut count = 0;

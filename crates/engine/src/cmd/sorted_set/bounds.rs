@@ -27,9 +27,11 @@ fn score_bound(text: &[u8]) -> Option<(f64, bool)> {
     }
 }
 
-/// Bounds are read more loosely than scores (observed): nothing at all is 0, and what is beyond a
-/// double's range is infinite or 0.
+/// Bounds are read more loosely than scores (observed): nothing at all is 0, what is beyond a
+/// double's range is infinite or 0, and a zero byte ends the text.
 fn bound_value(text: &[u8]) -> Option<f64> {
+    let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
+    let text = &text[..end];
     if let Some(value) = resp::parse_double(text) {
         return Some(value);
     }
