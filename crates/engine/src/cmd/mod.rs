@@ -2,6 +2,7 @@
 
 pub mod bitmap;
 pub mod connection;
+pub mod db_index;
 pub mod generic;
 pub mod hash;
 mod items;

@@ -5,7 +5,7 @@ use crate::error::{ReplyError, texts};
 /// Reads a timeout as milliseconds from now; fractions of one are rounded up.
 pub fn parse_timeout_ms(text: &[u8], now_ms: i64) -> Result<i64, ReplyError> {
     const OUT_OF_RANGE: ReplyError = ReplyError::new("ERR timeout is out of range");
-    let seconds = resp::parse_double(text).ok_or(texts::TIMEOUT_NOT_FLOAT)?;
+    let seconds = parse_seconds(text).ok_or(texts::TIMEOUT_NOT_FLOAT)?;
     let ms = (seconds * 1000.0).ceil();
     if ms > i64::MAX as f64 {
         return Err(OUT_OF_RANGE);
@@ -18,6 +18,20 @@ pub fn parse_timeout_ms(text: &[u8], now_ms: i64) -> Result<i64, ReplyError> {
         true => Err(OUT_OF_RANGE),
         false => Ok(ms),
     }
+}
+
+/// Redis reads timeouts in a wider format than doubles: what a double cannot hold is infinite or
+/// next to nothing, but no mistake.
+fn parse_seconds(text: &[u8]) -> Option<f64> {
+    resp::parse_double(text).or_else(|| {
+        resp::LongDouble::parse(text)?;
+        let seconds: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        Some(if seconds == 0.0 {
+            f64::MIN_POSITIVE.copysign(seconds)
+        } else {
+            seconds
+        })
+    })
 }
 
 #[cfg(test)]
@@ -41,5 +55,7 @@ mod tests {
         assert_eq!(text(b"x"), "ERR timeout is not a float or out of range");
         assert_eq!(text(b"0x7FFFFFFFFFFFFF"), "ERR timeout is out of range");
         assert_eq!(text(b"inf"), "ERR timeout is out of range");
+        assert_eq!(text(b"1e400"), "ERR timeout is out of range");
+        assert_eq!(text(b"-1e400"), "ERR timeout is negative");
     }
 }

@@ -25,10 +25,13 @@ enum Rule {
     /// Answered by us, refused by Redis 7.0 with this error.
     Taken(&'static str),
     /// Exactly this reply of ours for that one of Redis 7.0's.
-    Instead { ours: &'static str, theirs: &'static str },
+    Instead {
+        ours: &'static str,
+        theirs: &'static str,
+    },
 }
 
-/// Command (`Z*` for all that begin so), rule, reason.
+/// Command (`Z*` for all that begin so, `*SCAN` for all that end so), rule, reason.
 const TABLE: &[(&str, Rule, &str)] = &[
     ("KEYS", Rule::AnyOrder, "hash table order"),
     ("SMEMBERS", Rule::AnyOrder, "hash table order"),
@@ -39,8 +42,16 @@ const TABLE: &[(&str, Rule, &str)] = &[
     ("HVALS", Rule::AnyOrder, "hash table order"),
     ("HGETALL", Rule::AnyOrderOfPairs, "hash table order"),
     ("PUBSUB", Rule::AnyOrder, "table order of channels"),
-    ("SORT", Rule::AnyOrder, "a set under BY nosort, and ALPHA ties, have no defined order"),
-    ("SORT_RO", Rule::AnyOrder, "a set under BY nosort, and ALPHA ties, have no defined order"),
+    (
+        "SORT",
+        Rule::AnyOrder,
+        "a set under BY nosort, and ALPHA ties, have no defined order",
+    ),
+    (
+        "SORT_RO",
+        Rule::AnyOrder,
+        "a set under BY nosort, and ALPHA ties, have no defined order",
+    ),
     ("SCAN", Rule::Scan, "hash table order"),
     ("SSCAN", Rule::Scan, "hash table order"),
     ("HSCAN", Rule::ScanPairs, "hash table order"),
@@ -49,8 +60,31 @@ const TABLE: &[(&str, Rule, &str)] = &[
     ("PTTL", Rule::Clock(5000), "relative expiry"),
     ("EXPIRETIME", Rule::Clock(5), "relative expiry"),
     ("PEXPIRETIME", Rule::Clock(5000), "relative expiry"),
-    ("DBSIZE", Rule::AtMostTheirs, "what is set with a past expiry is never stored here, Redis deletes it later"),
-    ("HSCAN", Rule::Taken("-ERR syntax error\r\n"), "NOVALUES, new in 7.4"),
+    (
+        "DBSIZE",
+        Rule::AtMostTheirs,
+        "what is set with a past expiry is never stored here, Redis deletes it later",
+    ),
+    (
+        "*SCAN",
+        Rule::Taken("-ERR invalid cursor\r\n"),
+        "blanks before a cursor, since 7.2",
+    ),
+    (
+        "*SCAN",
+        Rule::Refused("-ERR invalid cursor\r\n"),
+        "negative cursors, since 7.2",
+    ),
+    (
+        "ZSCAN",
+        Rule::Taken("-ERR syntax error\r\n"),
+        "NOSCORES, new in Valkey 8.0",
+    ),
+    (
+        "HSCAN",
+        Rule::Taken("-ERR syntax error\r\n"),
+        "NOVALUES, new in 7.4",
+    ),
     (
         "ZRANK",
         Rule::Taken("-ERR wrong number of arguments for 'zrank' command\r\n"),
@@ -61,13 +95,21 @@ const TABLE: &[(&str, Rule, &str)] = &[
         Rule::Taken("-ERR wrong number of arguments for 'zrevrank' command\r\n"),
         "WITHSCORE, new in 7.2",
     ),
-    ("BITCOUNT", Rule::Taken("-ERR syntax error\r\n"), "a start without an end, new in Valkey 8.0"),
+    (
+        "BITCOUNT",
+        Rule::Taken("-ERR syntax error\r\n"),
+        "a start without an end, new in Valkey 8.0",
+    ),
     (
         "BITCOUNT",
         Rule::Refused("-ERR value is not an integer or out of range\r\n"),
         "arguments are checked also where there is no key, since 7.2",
     ),
-    ("BITCOUNT", Rule::Refused("-ERR syntax error\r\n"), "as above"),
+    (
+        "BITCOUNT",
+        Rule::Refused("-ERR syntax error\r\n"),
+        "as above",
+    ),
     (
         "BITPOS",
         Rule::Refused("-ERR value is not an integer or out of range\r\n"),
@@ -76,19 +118,83 @@ const TABLE: &[(&str, Rule, &str)] = &[
     ("BITPOS", Rule::Refused("-ERR syntax error\r\n"), "as above"),
     (
         "B*",
-        Rule::Instead { ours: "-ERR timeout is out of range\r\n", theirs: "-ERR timeout is negative\r\n" },
+        Rule::Instead {
+            ours: "-ERR timeout is out of range\r\n",
+            theirs: "-ERR timeout is negative\r\n",
+        },
         "a timeout too large for milliseconds is recognised since 7.2",
     ),
-    ("Z*", Rule::SameNumbers, "scores are printed in their shortest form since 7.2"),
-    ("BZ*", Rule::SameNumbers, "scores are printed in their shortest form since 7.2"),
+    (
+        "Z*",
+        Rule::SameNumbers,
+        "scores are printed in their shortest form since 7.2",
+    ),
+    (
+        "BZ*",
+        Rule::SameNumbers,
+        "scores are printed in their shortest form since 7.2",
+    ),
     (
         "OBJECT",
-        Rule::Instead { ours: "$8\r\nlistpack\r\n", theirs: "$9\r\nquicklist\r\n" },
+        Rule::Instead {
+            ours: "$3\r\nint\r\n",
+            theirs: "$6\r\nembstr\r\n",
+        },
+        "an integer is kept as one whatever command made it (INCRBYFLOAT)",
+    ),
+    (
+        "OBJECT",
+        Rule::Instead {
+            ours: "$3\r\nint\r\n",
+            theirs: "$3\r\nraw\r\n",
+        },
+        "an integer is kept as one whatever command made it (BITOP)",
+    ),
+    (
+        "OBJECT",
+        Rule::Instead {
+            ours: ":2147483647\r\n",
+            theirs: ":1\r\n",
+        },
+        "as above: Redis shares small integers, and OBJECT REFCOUNT says so here too",
+    ),
+    (
+        "OBJECT",
+        Rule::Instead {
+            ours: "$8\r\nlistpack\r\n",
+            theirs: "$8\r\nskiplist\r\n",
+        },
+        "SORT leaves a sorted set's encoding alone here",
+    ),
+    (
+        "LREM",
+        Rule::Refused(
+            "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807\r\n",
+        ),
+        "a count whose negative does not exist, since 7.2",
+    ),
+    (
+        "OBJECT",
+        Rule::Instead {
+            ours: "$6\r\nembstr\r\n",
+            theirs: "$3\r\nraw\r\n",
+        },
+        "a short string is kept inline whatever command made it (BITOP)",
+    ),
+    (
+        "OBJECT",
+        Rule::Instead {
+            ours: "$8\r\nlistpack\r\n",
+            theirs: "$9\r\nquicklist\r\n",
+        },
         "small lists are listpacks since 7.2",
     ),
     (
         "OBJECT",
-        Rule::Instead { ours: "$8\r\nlistpack\r\n", theirs: "$9\r\nhashtable\r\n" },
+        Rule::Instead {
+            ours: "$8\r\nlistpack\r\n",
+            theirs: "$9\r\nhashtable\r\n",
+        },
         "small sets are listpacks since 7.2",
     ),
 ];
@@ -97,6 +203,8 @@ const TABLE: &[(&str, Rule, &str)] = &[
 #[derive(Default)]
 pub struct Comparison {
     queued: Vec<Request>,
+    /// The command inside the transaction that differed last.
+    pub culprit: Option<Request>,
 }
 
 impl Comparison {
@@ -106,16 +214,22 @@ impl Comparison {
             return ours == theirs;
         }
         let ends = request.is("EXEC") || request.is("DISCARD");
-        let queued = if ends { std::mem::take(&mut self.queued) } else { Vec::new() };
+        let queued = if ends {
+            std::mem::take(&mut self.queued)
+        } else {
+            Vec::new()
+        };
         if ours == theirs {
             return true;
         }
         let (ours, theirs) = (Node::of(ours), Node::of(theirs));
         match (&ours, &theirs) {
             (Node::Aggregate(_, ours), Node::Aggregate(_, theirs)) if request.is("EXEC") => {
-                ours.len() == theirs.len()
-                    && ours.len() == queued.len()
-                    && queued.iter().zip(ours.iter().zip(theirs)).all(|(r, (o, t))| o == t || is_allowed(r, o, t))
+                let mut replies = queued.iter().zip(ours.iter().zip(theirs));
+                self.culprit = replies
+                    .find(|(r, (o, t))| o != t && !is_allowed(r, o, t))
+                    .map(|(request, _)| request.clone());
+                self.culprit.is_none() && ours.len() == theirs.len() && ours.len() == queued.len()
             }
             _ => is_allowed(request, &ours, &theirs),
         }
@@ -123,30 +237,32 @@ impl Comparison {
 }
 
 fn is_allowed(request: &Request, ours: &Node, theirs: &Node) -> bool {
-    let concerns = |name: &str| match name.strip_suffix('*') {
-        Some(prefix) => request.name().starts_with(prefix),
-        None => request.is(name),
+    let concerns = |name: &str| match (name.strip_suffix('*'), name.strip_prefix('*')) {
+        (Some(start), _) => request.name().starts_with(start),
+        (_, Some(end)) => request.name().ends_with(end),
+        _ => request.is(name),
     };
-    TABLE.iter().filter(|(name, _, _)| concerns(name)).any(|(_, rule, _)| match rule {
-        Rule::AnyOrder => ours.sorted(1) == theirs.sorted(1),
-        Rule::AnyOrderOfPairs => ours.sorted(2) == theirs.sorted(2),
-        Rule::Scan => same_scan(ours, theirs, 1),
-        Rule::ScanPairs => same_scan(ours, theirs, 2),
-        Rule::Clock(most) => match (ours.integer(), theirs.integer()) {
-            (Some(a), Some(b)) => a > 0 && b > 0 && a.abs_diff(b) <= most.unsigned_abs(),
-            _ => false,
-        },
-        Rule::AtMostTheirs => match (ours.integer(), theirs.integer()) {
-            (Some(a), Some(b)) => a <= b,
-            _ => false,
-        },
-        Rule::Refused(error) => *ours == leaf(error) && !theirs.is_error(),
-        Rule::Taken(error) => *theirs == leaf(error),
-        Rule::SameNumbers => same_numbers(ours, theirs),
-        Rule::Instead { ours: a, theirs: b } => {
-            *ours == leaf(a) && *theirs == leaf(b)
-        }
-    })
+    TABLE
+        .iter()
+        .filter(|(name, _, _)| concerns(name))
+        .any(|(_, rule, _)| match rule {
+            Rule::AnyOrder => ours.sorted(1) == theirs.sorted(1),
+            Rule::AnyOrderOfPairs => ours.sorted(2) == theirs.sorted(2),
+            Rule::Scan => same_scan(ours, theirs, 1),
+            Rule::ScanPairs => same_scan(ours, theirs, 2),
+            Rule::Clock(most) => match (ours.integer(), theirs.integer()) {
+                (Some(a), Some(b)) => a > 0 && b > 0 && a.abs_diff(b) <= most.unsigned_abs(),
+                _ => false,
+            },
+            Rule::AtMostTheirs => match (ours.integer(), theirs.integer()) {
+                (Some(a), Some(b)) => a <= b,
+                _ => false,
+            },
+            Rule::Refused(error) => *ours == leaf(error),
+            Rule::Taken(error) => *theirs == leaf(error),
+            Rule::SameNumbers => same_numbers(ours, theirs),
+            Rule::Instead { ours: a, theirs: b } => *ours == leaf(a) && *theirs == leaf(b),
+        })
 }
 
 fn leaf(reply: &str) -> Node {
@@ -173,7 +289,10 @@ fn same_numbers(ours: &Node, theirs: &Node) -> bool {
                 && ours.iter().zip(theirs).all(|(o, t)| same_numbers(o, t))
         }
         (Node::Leaf(a), Node::Leaf(b)) => {
-            a == b || (a[0] == b[0] && a[0] != b'-' && ours.number().is_some_and(|n| theirs.number() == Some(n)))
+            a == b
+                || (a[0] == b[0]
+                    && a[0] != b'-'
+                    && ours.number().is_some_and(|n| theirs.number() == Some(n)))
         }
         _ => false,
     }

@@ -15,8 +15,14 @@ pub struct Frames {
 
 impl Frames {
     pub fn open(socket: TcpStream) -> Frames {
-        socket.set_read_timeout(Some(REPLY_TIME_MAX)).expect("the time is not zero");
-        Frames { socket, received: Vec::new(), at: 0 }
+        socket
+            .set_read_timeout(Some(REPLY_TIME_MAX))
+            .expect("the time is not zero");
+        Frames {
+            socket,
+            received: Vec::new(),
+            at: 0,
+        }
     }
 
     /// A server that is gone is noticed by the missing reply.
@@ -55,7 +61,10 @@ fn line_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn count_in(line: &[u8]) -> i64 {
-    std::str::from_utf8(&line[1..line.len() - 2]).ok().and_then(|t| t.parse().ok()).expect("a count in a header")
+    std::str::from_utf8(&line[1..line.len() - 2])
+        .ok()
+        .and_then(|t| t.parse().ok())
+        .expect("a count in a header")
 }
 
 /// Where the reply that begins at `at` ends, if it is complete.
@@ -64,7 +73,11 @@ fn end_of(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes[at] {
         b'$' | b'=' | b'!' => {
             let len = count_in(&bytes[at..body]);
-            let end = if len < 0 { body } else { body + len as usize + 2 };
+            let end = if len < 0 {
+                body
+            } else {
+                body + len as usize + 2
+            };
             (end <= bytes.len()).then_some(end)
         }
         kind @ (b'*' | b'~' | b'>' | b'%') => {
@@ -103,22 +116,23 @@ impl Node {
 
     pub fn integer(&self) -> Option<i64> {
         match self {
-            Node::Leaf(text) if text[0] == b':' => {
-                std::str::from_utf8(&text[1..text.len() - 2]).ok()?.parse().ok()
-            }
+            Node::Leaf(text) if text[0] == b':' => std::str::from_utf8(&text[1..text.len() - 2])
+                .ok()?
+                .parse()
+                .ok(),
             _ => None,
         }
-    }
-
-    pub fn is_error(&self) -> bool {
-        matches!(self, Node::Leaf(text) if text[0] == b'-')
     }
 
     /// The number that a bulk string or a double stands for.
     pub fn number(&self) -> Option<f64> {
         let Node::Leaf(text) = self else { return None };
         let text = std::str::from_utf8(text).ok()?.trim_end_matches("\r\n");
-        text.rsplit("\r\n").next()?.trim_start_matches(',').parse().ok()
+        text.rsplit("\r\n")
+            .next()?
+            .trim_start_matches(',')
+            .parse()
+            .ok()
     }
 
     /// The same reply with elements in an order of their own, `group` at a time.

@@ -31,16 +31,20 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Of the groups that concern the process, only these.
-const OF_OTHER_GROUPS: &[&str] =
-    &["ECHO", "PING", "SELECT", "DBSIZE", "FLUSHDB", "FLUSHALL", "SWAPDB"];
+const OF_OTHER_GROUPS: &[&str] = &[
+    "ECHO", "PING", "SELECT", "DBSIZE", "FLUSHDB", "FLUSHALL", "SWAPDB",
+];
 
 /// Drawn this many times less often than others, because they leave little to work on.
-const RARE: &[&str] = &["FLUSHDB", "FLUSHALL", "SWAPDB", "SELECT", "MULTI", "WATCH", "MOVE"];
+const RARE: &[&str] = &[
+    "FLUSHDB", "FLUSHALL", "SWAPDB", "SELECT", "MULTI", "WATCH", "MOVE",
+];
 const RARITY: u64 = 8;
 
 /// For each kind of key a letter: string, list, set, sorted set, hash, and any.
 const KEYS: &[&str] = &[
-    "s1", "s2", "s3", "l1", "l2", "l3", "t1", "t2", "t3", "z1", "z2", "z3", "h1", "h2", "h3", "x1", "x2",
+    "s1", "s2", "s3", "l1", "l2", "l3", "t1", "t2", "t3", "z1", "z2", "z3", "h1", "h2", "h3", "x1",
+    "x2",
 ];
 
 const VALUES: &[&[u8]] = &[
@@ -49,16 +53,49 @@ const VALUES: &[&[u8]] = &[
     b"a text that is longer than the forty-four bytes of an embedded string",
     b"a text that is longer than sixty-four bytes, so that no listpack of a hash or a set keeps it in",
 ];
-const INTEGERS: &[&str] = &["0", "1", "2", "3", "4", "5", "7", "8", "10", "15", "16", "100", "-1", "-2", "-3", "-100"];
-const DOUBLES: &[&str] = &["0", "1", "2", "3", "1.5", "-1", "-3.75", "0.25", "10", "1e3", "inf", "-inf", "+5", "2.50"];
-const JUNK: &[&[u8]] = &[
-    b"", b"x", b"1x", b" 1", b"1 ", b"+1", b"01", b"-0", b"0x10", b"1.5", b"nan", b"-nan", b"inf", b"1e400",
-    b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"18446744073709551616",
-    b"4294967296", b"-2147483649", b"\x00", b"\xff\xfe", b"*", b"#", b"(1", b"[a", b"-", b"+",
+const INTEGERS: &[&str] = &[
+    "0", "1", "2", "3", "4", "5", "7", "8", "10", "15", "16", "100", "-1", "-2", "-3", "-100",
 ];
-const SCORE_BOUNDS: &[&str] = &["-inf", "+inf", "0", "1", "(1", "2", "(3", "5", "-2", "(-inf", "1.5"];
+const DOUBLES: &[&str] = &[
+    "0", "1", "2", "3", "1.5", "-1", "-3.75", "0.25", "10", "1e3", "inf", "-inf", "+5", "2.50",
+];
+const JUNK: &[&[u8]] = &[
+    b"",
+    b"x",
+    b"1x",
+    b" 1",
+    b"1 ",
+    b"+1",
+    b"01",
+    b"-0",
+    b"0x10",
+    b"1.5",
+    b"nan",
+    b"-nan",
+    b"inf",
+    b"1e400",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"18446744073709551616",
+    b"4294967296",
+    b"-2147483649",
+    b"\x00",
+    b"\xff\xfe",
+    b"*",
+    b"#",
+    b"(1",
+    b"[a",
+    b"-",
+    b"+",
+];
+const SCORE_BOUNDS: &[&str] = &[
+    "-inf", "+inf", "0", "1", "(1", "2", "(3", "5", "-2", "(-inf", "1.5",
+];
 const LEX_BOUNDS: &[&str] = &["-", "+", "[a", "(a", "[c", "(d", "[foo", "[", "("];
-const PATTERNS: &[&str] = &["*", "s*", "?1", "[a-c]*", "h[^1]", "\\*", "a", "w_*", "*->a", "#", "h*->a", "nosort"];
+const PATTERNS: &[&str] = &[
+    "*", "s*", "?1", "[a-c]*", "h[^1]", "\\*", "a", "w_*", "*->a", "#", "h*->a", "nosort",
+];
 const BITFIELD_TYPES: &[&str] = &["u8", "i8", "u1", "i5", "u63", "i64", "u64", "i0", "u16"];
 const OFFSETS: &[&str] = &["0", "1", "5", "7", "8", "#0", "#1", "#3", "100", "-1"];
 
@@ -69,7 +106,9 @@ pub struct Request {
 
 impl Request {
     pub fn of(args: &[&str]) -> Request {
-        Request { args: args.iter().map(|arg| arg.as_bytes().to_vec()).collect() }
+        Request {
+            args: args.iter().map(|arg| arg.as_bytes().to_vec()).collect(),
+        }
     }
 
     pub fn is(&self, name: &str) -> bool {
@@ -91,7 +130,11 @@ impl Request {
     }
 
     pub fn show(&self) -> String {
-        let quoted: Vec<String> = self.args.iter().map(|arg| format!("\"{}\"", arg.escape_ascii())).collect();
+        let quoted: Vec<String> = self
+            .args
+            .iter()
+            .map(|arg| format!("\"{}\"", arg.escape_ascii()))
+            .collect();
         quoted.join(" ")
     }
 }
@@ -145,9 +188,16 @@ impl Generator {
             let own = (!spec.is_container()).then_some(spec);
             own.into_iter().chain(spec.subcommands())
         };
-        let specs: Vec<_> = commands::commands().flat_map(leaves).filter(|spec| wanted(spec)).collect();
+        let specs: Vec<_> = commands::commands()
+            .flat_map(leaves)
+            .filter(|spec| wanted(spec))
+            .collect();
         assert!(!specs.is_empty(), "no such command");
-        Generator { random: Random(seed), specs, waiting: VecDeque::new() }
+        Generator {
+            random: Random(seed),
+            specs,
+            waiting: VecDeque::new(),
+        }
     }
 
     pub fn keys(&self) -> &'static [&'static str] {
@@ -191,21 +241,41 @@ impl Generator {
             args.extend(["MATCH", self.random.pick(PATTERNS)]);
         }
         if self.random.percent(50) {
-            args.extend(["TYPE", self.random.pick(&["string", "HASH", "list", "zset", "set", "stream"])]);
+            args.extend([
+                "TYPE",
+                self.random
+                    .pick(&["string", "HASH", "list", "zset", "set", "stream"]),
+            ]);
         }
         Request::of(&args)
     }
 
     fn command(&mut self, spec: &CommandSpec) -> Request {
-        let mut args: Vec<Vec<u8>> = spec.full_name().split('|').map(|word| self.cased(word)).collect();
-        let mut draft = Draft { group: spec.group, numkeys: None };
+        let mut args: Vec<Vec<u8>> = spec
+            .full_name()
+            .split('|')
+            .map(|word| self.cased(word))
+            .collect();
+        let mut draft = Draft {
+            group: spec.group,
+            numkeys: None,
+        };
         self.append_all(spec.args, &mut args, &mut draft);
+        if spec.name.ends_with("scan") {
+            // All at once: cursors in between are each server's own. The last COUNT wins.
+            args.extend([b"COUNT".to_vec(), b"100000".to_vec()]);
+        }
         Request { args }
     }
 
     /// A word in upper or lower case.
     fn cased(&mut self, word: &str) -> Vec<u8> {
-        if self.random.percent(70) { word.to_uppercase() } else { word.to_lowercase() }.into_bytes()
+        if self.random.percent(70) {
+            word.to_uppercase()
+        } else {
+            word.to_lowercase()
+        }
+        .into_bytes()
     }
 
     fn append_all(&mut self, grammar: &[Arg], args: &mut Vec<Vec<u8>>, draft: &mut Draft) {
@@ -214,7 +284,11 @@ impl Generator {
             if optional && !self.random.percent(35) {
                 continue;
             }
-            let times = if arg.flags.contains(ArgFlags::MULTIPLE) { 1 + self.random.below(3) } else { 1 };
+            let times = if arg.flags.contains(ArgFlags::MULTIPLE) {
+                1 + self.random.below(3)
+            } else {
+                1
+            };
             for n in 0..times {
                 if let Some(token) = arg.token {
                     if n == 0 || arg.flags.contains(ArgFlags::MULTIPLE_TOKEN) {
@@ -257,9 +331,13 @@ impl Generator {
         }
         let text = match (arg.arg_type, arg.name) {
             (ArgType::Key, _) => self.key(group),
-            (_, "db" | "index1" | "index2" | "destination-db") => random.pick(&["0", "1", "2", "3"]),
+            (_, "db" | "index1" | "index2" | "destination-db") => {
+                random.pick(&["0", "1", "2", "3"])
+            }
             (_, "index") if group == Group::Connection => random.pick(&["0", "1", "2", "3", "16"]),
-            (_, "seconds") => random.pick(&["1000", "5000", "100000", "0", "-1", "9223372036854775"]),
+            (_, "seconds") => {
+                random.pick(&["1000", "5000", "100000", "0", "-1", "9223372036854775"])
+            }
             (_, "milliseconds") => random.pick(&["1000000", "5000000", "0", "-1"]),
             (ArgType::UnixTime, _) => random.pick(&["1", "1000", "4102444800", "4102444800000"]),
             // Long enough never to pass; such commands run inside MULTI.
@@ -291,8 +369,16 @@ impl Generator {
             Group::Hash => "h",
             _ => "",
         };
-        let own: Vec<&'static str> = KEYS.iter().copied().filter(|key| key.starts_with(letter)).collect();
-        if self.random.percent(88) { self.random.pick(&own) } else { self.random.pick(KEYS) }
+        let own: Vec<&'static str> = KEYS
+            .iter()
+            .copied()
+            .filter(|key| key.starts_with(letter))
+            .collect();
+        if self.random.percent(88) {
+            self.random.pick(&own)
+        } else {
+            self.random.pick(KEYS)
+        }
     }
 
     /// Makes a request doubtful: an argument missing, too many, replaced, exchanged, or no such

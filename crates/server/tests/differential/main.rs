@@ -34,7 +34,9 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn random_commands_get_the_replies_of_a_real_server() {
-    let Some(reference) = Options::reference() else { return };
+    let Some(reference) = Options::reference() else {
+        return;
+    };
     let ours = Server::start(&Options::redan());
     let theirs = Server::start(&reference);
     let seed = number("REDAN_DIFFERENTIAL_SEED", 1);
@@ -48,7 +50,11 @@ fn random_commands_get_the_replies_of_a_real_server() {
         differences.extend(pair.difference);
         round += 1;
     }
-    assert!(differences.is_empty(), "seed {seed}, {sent} commands\n{}", report(&differences));
+    assert!(
+        differences.is_empty(),
+        "seed {seed}, {sent} commands\n{}",
+        report(&differences)
+    );
     println!("{sent} commands in {round} rounds, seed {seed}: same replies");
 }
 
@@ -61,7 +67,10 @@ struct Difference {
 fn report(differences: &[Difference]) -> String {
     let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for difference in differences {
-        by_name.entry(&difference.name).or_default().push(&difference.text);
+        by_name
+            .entry(&difference.name)
+            .or_default()
+            .push(&difference.text);
     }
     let mut text = String::new();
     for (name, texts) in by_name {
@@ -97,12 +106,21 @@ impl Pair {
             difference: None,
             is_over: false,
         };
-        let setup = [vec!["FLUSHALL"], if resp3 { vec!["HELLO", "3"] } else { vec!["PING"] }];
+        let setup = [
+            vec!["FLUSHALL"],
+            if resp3 {
+                vec!["HELLO", "3"]
+            } else {
+                vec!["PING"]
+            },
+        ];
         for args in setup {
             let request = Request::of(&args);
             for frames in [&mut pair.ours, &mut pair.theirs] {
                 frames.send(&request.encoded());
-                frames.receive().expect("the server takes the round's first commands");
+                frames
+                    .receive()
+                    .expect("the server takes the round's first commands");
             }
         }
         pair
@@ -113,7 +131,9 @@ impl Pair {
         let mut sent = 0;
         generator.begin_round();
         while sent < ROUND_COMMANDS && self.difference.is_none() {
-            let batch: Vec<Request> = (0..PIPELINE_COMMANDS).map(|_| generator.request()).collect();
+            let batch: Vec<Request> = (0..PIPELINE_COMMANDS)
+                .map(|_| generator.request())
+                .collect();
             sent += batch.len();
             self.exchange(batch);
         }
@@ -122,7 +142,13 @@ impl Pair {
             self.exchange(vec![Request::of(&["DISCARD"])]);
             for db in 0..DATABASES {
                 self.exchange(vec![Request::of(&["SELECT", &db.to_string()])]);
-                self.exchange(generator.keys().iter().flat_map(|key| content_of(key)).collect());
+                self.exchange(
+                    generator
+                        .keys()
+                        .iter()
+                        .flat_map(|key| content_of(key))
+                        .collect(),
+                );
                 self.exchange(vec![Request::of(&["KEYS", "*"])]);
             }
         }
@@ -162,16 +188,32 @@ impl Pair {
         };
         let mut text = String::new();
         let shares_key = |earlier: &&Request| {
-            earlier.args[1..].iter().any(|arg| generate::is_key(arg) && request.args[1..].contains(arg))
-                || ["SELECT", "MULTI", "EXEC"].iter().any(|name| earlier.is(name))
+            earlier.args[1..]
+                .iter()
+                .any(|arg| generate::is_key(arg) && request.args[1..].contains(arg))
+                || ["SELECT", "MULTI", "EXEC"]
+                    .iter()
+                    .any(|name| earlier.is(name))
         };
         let context: Vec<&Request> = self.recent.iter().filter(shares_key).collect();
         for earlier in &context[context.len().saturating_sub(12)..] {
             writeln!(text, "      {}", earlier.show()).expect("a string takes text");
         }
         writeln!(text, "   -> {}", request.show()).expect("a string takes text");
-        writeln!(text, "    ours:   {}\n    theirs: {}", show(ours), show(theirs)).expect("a string takes text");
-        Difference { name: request.name(), text }
+        writeln!(
+            text,
+            "    ours:   {}\n    theirs: {}",
+            show(ours),
+            show(theirs)
+        )
+        .expect("a string takes text");
+        if let Some(culprit) = &self.comparison.culprit {
+            writeln!(text, "    inside: {}", culprit.show()).expect("a string takes text");
+        }
+        Difference {
+            name: request.name(),
+            text,
+        }
     }
 }
 

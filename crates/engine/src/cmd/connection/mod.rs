@@ -20,6 +20,7 @@ pub use line::ClientKind;
 pub use list::{client_info, client_list};
 pub use pause::{client_pause, client_unpause};
 
+use crate::cmd::db_index::parse_db;
 use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
 use crate::error::{Outcome, ReplyError, texts};
@@ -145,12 +146,7 @@ pub fn hello(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 pub fn select(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let index = parse_i64(args[1]).ok_or(texts::NOT_AN_INTEGER)?;
-    if i32::try_from(index).is_err() {
-        return Err(ReplyError::new("ERR value is out of range, value must between -2147483648 and 2147483647"));
-    }
-    let db = u32::try_from(index).ok().filter(|&db| (db as usize) < ctx.engine.keyspace.db_count());
-    ctx.session.db = db.ok_or(texts::DB_INDEX)?;
+    ctx.session.db = parse_db(ctx, args[1])?;
     ctx.out.ok();
     Ok(())
 }

@@ -10,7 +10,9 @@ mod rename;
 mod sort;
 mod walk;
 
-pub use expiry::{expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl};
+pub use expiry::{
+    expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl,
+};
 pub use object::{object_encoding, object_freq, object_help, object_idletime, object_refcount};
 pub use presence::{del, exists, touch, type_, unlink};
 pub use rename::{copy, move_, rename, renamenx};

@@ -2,6 +2,7 @@
 //!
 //! Value, expiry and (except for COPY) access data go along.
 
+use crate::cmd::db_index::parse_db;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
 use keyspace::journal::NotifyClass;
@@ -40,18 +41,6 @@ pub fn renamenx(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// The database an argument names.
-fn parse_db(ctx: &Ctx<'_>, text: &[u8]) -> Result<u32, ReplyError> {
-    let number = resp::parse_i64(text).ok_or(texts::NOT_AN_INTEGER)?;
-    if i32::try_from(number).is_err() {
-        return Err(format!("ERR value is out of range, value must between {} and {}", i32::MIN, i32::MAX).into());
-    }
-    match u32::try_from(number) {
-        Ok(db) if (db as usize) < ctx.engine.keyspace.db_count() => Ok(db),
-        _ => Err(texts::DB_INDEX),
-    }
-}
-
 pub fn move_(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let (from_db, key) = (ctx.db(), args[1]);
     let to_db = parse_db(ctx, args[2])?;
@@ -78,7 +67,10 @@ struct CopyArgs {
 
 impl CopyArgs {
     fn parse(ctx: &Ctx<'_>, args: Args<'_>) -> Result<CopyArgs, ReplyError> {
-        let mut parsed = CopyArgs { to_db: ctx.db(), may_replace: false };
+        let mut parsed = CopyArgs {
+            to_db: ctx.db(),
+            may_replace: false,
+        };
         let mut options = args[3..].iter();
         while let Some(option) = options.next() {
             if option.eq_ignore_ascii_case(b"replace") {
@@ -99,7 +91,8 @@ pub fn copy(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     if from_db == to_db && from == to {
         return Err(SAME_OBJECT);
     }
-    let can_copy = ctx.keys().read(from_db, from).is_some() && (may_replace || !ctx.keys().exists(to_db, to));
+    let can_copy =
+        ctx.keys().read(from_db, from).is_some() && (may_replace || !ctx.keys().exists(to_db, to));
     if can_copy {
         ctx.keys().copy(from_db, from, to_db, to);
         ctx.modified_in(to_db, to);

@@ -72,16 +72,29 @@ mod tests {
 
     #[test]
     fn the_last_word_wins_except_for_a_by_without_pattern() {
-        let parsed = parse(&[b"sort", b"k", b"DESC", b"asc", b"by", b"nosort", b"by", b"w_*"]).expect("valid");
+        let parsed = parse(&[
+            b"sort", b"k", b"DESC", b"asc", b"by", b"nosort", b"by", b"w_*",
+        ])
+        .expect("valid");
         assert!(!parsed.descending && !parsed.orders);
     }
 
     #[test]
     fn incomplete_and_unknown_options_are_syntax_errors() {
-        for args in [&[&b"sort"[..], b"k", b"limit", b"1"][..], &[b"sort", b"k", b"get"], &[b"sort", b"k", b"x"]] {
+        for args in [
+            &[&b"sort"[..], b"k", b"limit", b"1"][..],
+            &[b"sort", b"k", b"get"],
+            &[b"sort", b"k", b"x"],
+        ] {
             assert_eq!(parse(args), Err(texts::SYNTAX));
         }
-        assert_eq!(parse(&[b"sort_ro", b"k", b"store", b"d"]), Err(texts::SYNTAX));
-        assert_eq!(parse(&[b"sort", b"k", b"limit", b"x", b"1"]), Err(texts::NOT_AN_INTEGER));
+        assert_eq!(
+            parse(&[b"sort_ro", b"k", b"store", b"d"]),
+            Err(texts::SYNTAX)
+        );
+        assert_eq!(
+            parse(&[b"sort", b"k", b"limit", b"x", b"1"]),
+            Err(texts::NOT_AN_INTEGER)
+        );
     }
 }

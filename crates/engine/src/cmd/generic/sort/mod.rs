@@ -18,7 +18,8 @@ use std::ops::Range;
 use structures::list::List;
 use structures::listpack::Item;
 
-const NOT_NUMBERS: ReplyError = ReplyError::new("ERR One or more scores can't be converted into double");
+const NOT_NUMBERS: ReplyError =
+    ReplyError::new("ERR One or more scores can't be converted into double");
 
 pub fn sort(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let sort = SortArgs::parse(args, true)?;
@@ -37,7 +38,12 @@ fn run(ctx: &mut Ctx<'_>, key: &[u8], mut sort: SortArgs<'_>) -> Outcome {
     if let Some(entry) = keyspace.read(db, key) {
         if entry.kind() == Type::Set && sort.store.is_some() && !sort.orders {
             // What is stored must not depend on the order that a set happens to have.
-            sort = SortArgs { orders: true, alpha: true, by: None, ..sort };
+            sort = SortArgs {
+                orders: true,
+                alpha: true,
+                by: None,
+                ..sort
+            };
         }
         elements.load(&entry, !sort.orders && sort.descending)?;
     }
@@ -80,8 +86,13 @@ impl Elements {
 
     fn add(&mut self, item: Item<'_>) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(item.as_bytes(&mut keyspace::IntText::new()));
-        self.rows.push(Row { start, end: self.bytes.len(), weight: Weight::Itself });
+        self.bytes
+            .extend_from_slice(item.as_bytes(&mut keyspace::IntText::new()));
+        self.rows.push(Row {
+            start,
+            end: self.bytes.len(),
+            weight: Weight::Itself,
+        });
     }
 
     /// Copies the elements in their own order; for a list and a sorted set also the other way round.
@@ -91,7 +102,8 @@ impl Elements {
             Some(Value::List(list)) => list.iter().for_each(|item| self.add(item)),
             Some(Value::Set(set)) => set.for_each(|item| self.add(item)),
             Some(Value::SortedSet(zset)) => {
-                zset.range(0..zset.len(), reverse).for_each(|(item, _)| self.add(item));
+                zset.range(0..zset.len(), reverse)
+                    .for_each(|(item, _)| self.add(item));
             }
             _ => return Err(texts::WRONG_TYPE),
         }
@@ -100,7 +112,12 @@ impl Elements {
 }
 
 /// Weighs the rows and puts them in order.
-fn order(elements: &mut Elements, keyspace: &mut Keyspace, db: u32, sort: &SortArgs<'_>) -> Outcome {
+fn order(
+    elements: &mut Elements,
+    keyspace: &mut Keyspace,
+    db: u32,
+    sort: &SortArgs<'_>,
+) -> Outcome {
     let Elements { bytes, rows } = elements;
     let mut all_numbers = true;
     for row in rows.iter_mut() {
@@ -125,7 +142,11 @@ fn order(elements: &mut Elements, keyspace: &mut Keyspace, db: u32, sort: &SortA
     }
     rows.sort_by(|a, b| {
         let ascending = compare(a, b, bytes);
-        if sort.descending { ascending.reverse() } else { ascending }
+        if sort.descending {
+            ascending.reverse()
+        } else {
+            ascending
+        }
     });
     Ok(())
 }
@@ -134,9 +155,10 @@ fn compare(a: &Row, b: &Row, bytes: &[u8]) -> Ordering {
     let text = |row: &Row| &bytes[row.start..row.end];
     match (&a.weight, &b.weight) {
         // Equal numbers fall back to the elements; equal texts of BY keep the order they had.
-        (Weight::Number(x), Weight::Number(y)) => {
-            x.partial_cmp(y).unwrap_or(Ordering::Equal).then_with(|| text(a).cmp(text(b)))
-        }
+        (Weight::Number(x), Weight::Number(y)) => x
+            .partial_cmp(y)
+            .unwrap_or(Ordering::Equal)
+            .then_with(|| text(a).cmp(text(b))),
         (Weight::Text(x), Weight::Text(y)) => x.cmp(y),
         _ => text(a).cmp(text(b)),
     }
@@ -150,13 +172,18 @@ fn parse_score(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    let blanks = text.iter().take_while(|b| b.is_ascii_whitespace() || **b == 0x0b).count();
+    let blanks = text
+        .iter()
+        .take_while(|b| b.is_ascii_whitespace() || **b == 0x0b)
+        .count();
     resp::parse_double(&text[blanks..])
 }
 
 /// The rows that LIMIT leaves of `len`.
 fn limit(len: usize, limit: Option<(i64, i64)>) -> Range<usize> {
-    let Some((offset, count)) = limit else { return 0..len };
+    let Some((offset, count)) = limit else {
+        return 0..len;
+    };
     let start = usize::try_from(offset.max(0)).unwrap_or(len).min(len);
     // A negative count means all the rest.
     let count = usize::try_from(count).unwrap_or(len).min(len - start);
@@ -184,23 +211,48 @@ fn visit_result(
 }
 
 fn reply(ctx: &mut Ctx<'_>, elements: &Elements, shown: Range<usize>, get: &[Pattern<'_>]) {
-    let Ctx { engine, session, out, .. } = ctx;
+    let Ctx {
+        engine,
+        session,
+        out,
+        ..
+    } = ctx;
     out.array(shown.len() * get.len().max(1));
-    visit_result(&mut engine.keyspace, session.db, elements, shown, get, |value| match value {
-        Some(value) => out.bulk(value),
-        None => out.null(),
-    });
+    visit_result(
+        &mut engine.keyspace,
+        session.db,
+        elements,
+        shown,
+        get,
+        |value| match value {
+            Some(value) => out.bulk(value),
+            None => out.null(),
+        },
+    );
 }
 
 /// Stores the result as a list; an empty one deletes the destination. What GET does not find
 /// becomes an empty text.
-fn store(ctx: &mut Ctx<'_>, destination: &[u8], elements: &Elements, shown: Range<usize>, get: &[Pattern<'_>]) {
+fn store(
+    ctx: &mut Ctx<'_>,
+    destination: &[u8],
+    elements: &Elements,
+    shown: Range<usize>,
+    get: &[Pattern<'_>],
+) {
     let db = ctx.db();
     let limits = ctx.engine.settings.list;
     let mut list = List::new();
-    visit_result(&mut ctx.engine.keyspace, db, elements, shown, get, |value| {
-        list.push_back(value.unwrap_or_default(), &limits);
-    });
+    visit_result(
+        &mut ctx.engine.keyspace,
+        db,
+        elements,
+        shown,
+        get,
+        |value| {
+            list.push_back(value.unwrap_or_default(), &limits);
+        },
+    );
     let stored = list.len();
     if stored > 0 {
         list.choose_form(&limits);

@@ -12,7 +12,11 @@ pub(super) enum Pattern<'a> {
     Element,
     /// No `*`: leads nowhere.
     Constant,
-    Key { prefix: &'a [u8], suffix: &'a [u8], field: Option<&'a [u8]> },
+    Key {
+        prefix: &'a [u8],
+        suffix: &'a [u8],
+        field: Option<&'a [u8]>,
+    },
 }
 
 impl<'a> Pattern<'a> {
@@ -25,13 +29,22 @@ impl<'a> Pattern<'a> {
             return Pattern::Constant;
         };
         let (prefix, behind) = (&text[..star], star + 1);
-        let arrow = text[behind..visible].windows(2).position(|w| w == b"->").map(|at| behind + at);
+        let arrow = text[behind..visible]
+            .windows(2)
+            .position(|w| w == b"->")
+            .map(|at| behind + at);
         match arrow {
             // An arrow that nothing follows is part of the name.
-            Some(at) if at + 2 < visible => {
-                Pattern::Key { prefix, suffix: &text[behind..at], field: Some(&text[at + 2..]) }
-            }
-            _ => Pattern::Key { prefix, suffix: &text[behind..], field: None },
+            Some(at) if at + 2 < visible => Pattern::Key {
+                prefix,
+                suffix: &text[behind..at],
+                field: Some(&text[at + 2..]),
+            },
+            _ => Pattern::Key {
+                prefix,
+                suffix: &text[behind..],
+                field: None,
+            },
         }
     }
 
@@ -48,12 +61,19 @@ impl<'a> Pattern<'a> {
         element: &[u8],
         visit: impl FnOnce(Option<&[u8]>) -> R,
     ) -> R {
-        let Pattern::Key { prefix, suffix, field } = *self else {
+        let Pattern::Key {
+            prefix,
+            suffix,
+            field,
+        } = *self
+        else {
             return visit((*self == Pattern::Element).then_some(element));
         };
         let key = [prefix, element, suffix].concat();
         let mut text = keyspace::IntText::new();
-        let Some(entry) = keyspace.read(db, &key) else { return visit(None) };
+        let Some(entry) = keyspace.read(db, &key) else {
+            return visit(None);
+        };
         match field {
             None => visit(entry.string().as_ref().map(|s| s.as_bytes(&mut text))),
             Some(field) => {
@@ -70,7 +90,11 @@ mod tests {
 
     #[test]
     fn patterns_are_cut_at_the_first_star_and_the_arrow_behind_it() {
-        let key = |prefix, suffix, field| Pattern::Key { prefix, suffix, field };
+        let key = |prefix, suffix, field| Pattern::Key {
+            prefix,
+            suffix,
+            field,
+        };
         let none: Option<&[u8]> = None;
         assert_eq!(Pattern::parse(b"#"), Pattern::Element);
         assert_eq!(Pattern::parse(b"nosort"), Pattern::Constant);
