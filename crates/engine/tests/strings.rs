@@ -22,10 +22,16 @@ fn effects_of(commands: &str) -> Vec<String> {
 #[test]
 fn relative_times_propagate_as_absolute_ones() {
     assert_eq!(effects_of("SET k v EX 10"), ["SET k v PXAT 1700000010000"]);
-    assert_eq!(effects_of("SET k v NX GET PX 10"), ["SET k v PXAT 1700000000010"]);
+    assert_eq!(
+        effects_of("SET k v NX GET PX 10"),
+        ["SET k v PXAT 1700000000010"]
+    );
     assert_eq!(effects_of("SETEX k 10 v"), ["SET k v PXAT 1700000010000"]);
     assert_eq!(effects_of("PSETEX k 10 v"), ["SET k v PXAT 1700000000010"]);
-    assert_eq!(effects_of("SET k v\nGETEX k EX 10"), ["PEXPIREAT k 1700000010000"]);
+    assert_eq!(
+        effects_of("SET k v\nGETEX k EX 10"),
+        ["PEXPIREAT k 1700000010000"]
+    );
 }
 
 #[test]
@@ -48,7 +54,10 @@ fn what_only_reads_does_not_propagate() {
 
 #[test]
 fn sums_of_floats_propagate_as_their_result() {
-    assert_eq!(effects_of("SET k 3\nINCRBYFLOAT k 1.1"), ["SET k 4.1 KEEPTTL"]);
+    assert_eq!(
+        effects_of("SET k 3\nINCRBYFLOAT k 1.1"),
+        ["SET k 4.1 KEEPTTL"]
+    );
     assert_eq!(effects_of("INCR k"), ["INCR k"]);
 }
 
@@ -63,15 +72,40 @@ fn a_time_that_has_passed_deletes() {
 fn set_tells_bad_options_and_bad_times() {
     let mut world = World::new();
     let id = world.client();
-    for options in ["NX XX", "EX", "EX 1 PX 1", "KEEPTTL EX 1", "EX 1 KEEPTTL", "PERSIST", "FOO", "EX 1 EXAT 1"] {
-        assert_eq!(world.call(id, &format!("SET k v {options}")), "-ERR syntax error", "{options}");
+    for options in [
+        "NX XX",
+        "EX",
+        "EX 1 PX 1",
+        "KEEPTTL EX 1",
+        "EX 1 KEEPTTL",
+        "PERSIST",
+        "FOO",
+        "EX 1 EXAT 1",
+    ] {
+        assert_eq!(
+            world.call(id, &format!("SET k v {options}")),
+            "-ERR syntax error",
+            "{options}"
+        );
     }
-    for time in ["EX 0", "PX -1", "EX 9223372036854775807", "PX 9223372036854775807", "EXAT 9223372036854776"] {
+    for time in [
+        "EX 0",
+        "PX -1",
+        "EX 9223372036854775807",
+        "PX 9223372036854775807",
+        "EXAT 9223372036854776",
+    ] {
         let reply = world.call(id, &format!("SET k v {time}"));
         assert_eq!(reply, "-ERR invalid expire time in 'set' command", "{time}");
     }
-    assert_eq!(world.call(id, "SETEX k 0 v"), "-ERR invalid expire time in 'setex' command");
-    assert_eq!(world.call(id, "SET k v EX 1.5"), "-ERR value is not an integer or out of range");
+    assert_eq!(
+        world.call(id, "SETEX k 0 v"),
+        "-ERR invalid expire time in 'setex' command"
+    );
+    assert_eq!(
+        world.call(id, "SET k v EX 1.5"),
+        "-ERR value is not an integer or out of range"
+    );
     assert_eq!(world.call(id, "EXISTS k"), ":0");
 }
 
@@ -94,7 +128,10 @@ fn many_keys_cross_the_borders_of_groups() {
     assert_eq!(world.call(id, &format!("MSET{pairs}")), "+OK");
     let keys: String = (100..201).map(|n| format!(" k{n}")).collect();
     let values: String = (100..200).map(|n| format!("$4 v{n} ")).collect();
-    assert_eq!(world.call(id, &format!("MGET{keys}")), format!("*101 {values}$-1"));
+    assert_eq!(
+        world.call(id, &format!("MGET{keys}")),
+        format!("*101 {values}$-1")
+    );
 }
 
 #[test]
@@ -106,7 +143,10 @@ fn writing_commands_announce_themselves() {
     let mut events_of = |command: &str| {
         world.call(id, command);
         let heard = world.received(listener);
-        let events: Vec<&str> = heard.split(' ').filter_map(|word| word.strip_prefix("__keyevent@0__:")).collect();
+        let events: Vec<&str> = heard
+            .split(' ')
+            .filter_map(|word| word.strip_prefix("__keyevent@0__:"))
+            .collect();
         events.join(" ")
     };
     for (command, events) in [

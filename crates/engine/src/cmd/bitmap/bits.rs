@@ -18,7 +18,11 @@ fn word(bytes: &[u8]) -> u64 {
 /// Set bits of whole bytes.
 pub(super) fn count_bytes(bytes: &[u8]) -> u64 {
     let words = bytes.chunks_exact(WORD);
-    let rest: u64 = words.remainder().iter().map(|b| u64::from(b.count_ones())).sum();
+    let rest: u64 = words
+        .remainder()
+        .iter()
+        .map(|b| u64::from(b.count_ones()))
+        .sum();
     words.map(|w| u64::from(word(w).count_ones())).sum::<u64>() + rest
 }
 
@@ -26,13 +30,19 @@ pub(super) fn count_bytes(bytes: &[u8]) -> u64 {
 pub(super) fn count(bytes: &[u8], range: RangeInclusive<u64>) -> u64 {
     let edges = Edges::of(&range);
     let Edges { first, last, .. } = edges;
-    let outside = (bytes[first] & !edges.first_mask).count_ones() + (bytes[last] & !edges.last_mask).count_ones();
+    let outside = (bytes[first] & !edges.first_mask).count_ones()
+        + (bytes[last] & !edges.last_mask).count_ones();
     count_bytes(&bytes[first..=last]) - u64::from(outside)
 }
 
 /// The first bit equal to `wanted` among those numbered `range`, which must lie within `bytes`.
 pub(super) fn find(bytes: &[u8], range: RangeInclusive<u64>, wanted: bool) -> Option<u64> {
-    let Edges { first, last, first_mask, last_mask } = Edges::of(&range);
+    let Edges {
+        first,
+        last,
+        first_mask,
+        last_mask,
+    } = Edges::of(&range);
     // Looking for clear bits is looking for set ones in the complement.
     let flip = if wanted { 0 } else { 0xff };
     let in_byte = |index: usize, mask: u8| {
@@ -54,10 +64,16 @@ pub(super) fn find(bytes: &[u8], range: RangeInclusive<u64>, wanted: bool) -> Op
 fn position_of_other(bytes: &[u8], skipped: u8) -> Option<usize> {
     let skipped_word = u64::from_ne_bytes([skipped; WORD]);
     let strides = bytes.chunks_exact(STRIDE).take_while(|stride| {
-        stride.chunks_exact(WORD).fold(0, |other, w| other | (word(w) ^ skipped_word)) == 0
+        stride
+            .chunks_exact(WORD)
+            .fold(0, |other, w| other | (word(w) ^ skipped_word))
+            == 0
     });
     let start = strides.count() * STRIDE;
-    bytes[start..].iter().position(|&b| b != skipped).map(|at| start + at)
+    bytes[start..]
+        .iter()
+        .position(|&b| b != skipped)
+        .map(|at| start + at)
 }
 
 /// Where a range of bits begins and ends in bytes, and which bits of those bytes are in it.
@@ -146,8 +162,15 @@ mod tests {
 
     /// Long runs of equal bytes, so that skipping is exercised.
     fn runs() -> impl Strategy<Value = Vec<u8>> {
-        prop::collection::vec((prop_oneof![Just(0u8), Just(0xff), any::<u8>()], 1usize..80), 1..5)
-            .prop_map(|runs| runs.into_iter().flat_map(|(byte, count)| vec![byte; count]).collect())
+        prop::collection::vec(
+            (prop_oneof![Just(0u8), Just(0xff), any::<u8>()], 1usize..80),
+            1..5,
+        )
+        .prop_map(|runs| {
+            runs.into_iter()
+                .flat_map(|(byte, count)| vec![byte; count])
+                .collect()
+        })
     }
 
     proptest! {

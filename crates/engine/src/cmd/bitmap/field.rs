@@ -14,13 +14,19 @@ use smallvec::SmallVec;
 
 pub fn bitfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let steps = parse(ctx, &args[2..])?;
-    if steps.iter().any(Step::writes) { write(ctx, args[1], &steps) } else { read(ctx, args[1], &steps) }
+    if steps.iter().any(Step::writes) {
+        write(ctx, args[1], &steps)
+    } else {
+        read(ctx, args[1], &steps)
+    }
 }
 
 pub fn bitfield_ro(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let steps = parse(ctx, &args[2..])?;
     if steps.iter().any(Step::writes) {
-        return Err(ReplyError::new("ERR BITFIELD_RO only supports the GET subcommand"));
+        return Err(ReplyError::new(
+            "ERR BITFIELD_RO only supports the GET subcommand",
+        ));
     }
     read(ctx, args[1], &steps)
 }
@@ -37,7 +43,12 @@ fn read(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
 }
 
 fn write(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
-    let bit_count = steps.iter().filter(|s| s.writes()).map(|s| s.field.end()).max().unwrap_or(0);
+    let bit_count = steps
+        .iter()
+        .filter(|s| s.writes())
+        .map(|s| s.field.end())
+        .max()
+        .unwrap_or(0);
     let buffer = ctx.engine.keyspace.string_buffer(ctx.session.db, key)?;
     let len = bit_count.div_ceil(8) as usize;
     let grows = len > buffer.len();
@@ -99,7 +110,11 @@ impl Field {
     fn wrap(&self, value: i128) -> i64 {
         let spare = 64 - self.width;
         let shifted = (value as u64) << spare;
-        if self.signed { shifted as i64 >> spare } else { (shifted >> spare) as i64 }
+        if self.signed {
+            shifted as i64 >> spare
+        } else {
+            (shifted >> spare) as i64
+        }
     }
 }
 
@@ -144,7 +159,14 @@ impl Step {
             Overflow::Saturate => target.clamp(min, max) as i64,
             Overflow::Wrap | Overflow::Fail => self.field.wrap(target),
         };
-        Some((new, if matches!(self.action, Action::Set(..)) { old } else { new }))
+        Some((
+            new,
+            if matches!(self.action, Action::Set(..)) {
+                old
+            } else {
+                new
+            },
+        ))
     }
 }
 
@@ -169,7 +191,11 @@ fn parse(ctx: &Ctx<'_>, args: Args<'_>) -> Result<SmallVec<[Step; 4]>, ReplyErro
         let mut action = Action::Get;
         if used == 3 {
             let number = resp::parse_i64(more[2]).ok_or(texts::NOT_AN_INTEGER)?;
-            action = if set { Action::Set(number, overflow) } else { Action::IncrBy(number, overflow) };
+            action = if set {
+                Action::Set(number, overflow)
+            } else {
+                Action::IncrBy(number, overflow)
+            };
         }
         steps.push(Step { field, action });
         rest = &more[used..];
@@ -199,8 +225,14 @@ fn parse_field(ctx: &Ctx<'_>, kind: &[u8], offset: &[u8]) -> Result<Field, Reply
         [b'#', digits @ ..] => (digits, i64::from(width)),
         digits => (digits, 1),
     };
-    let offset = resp::parse_i64(digits).and_then(|n| n.checked_mul(scale)).ok_or(BAD_OFFSET)?;
-    Ok(Field { offset: check_offset(ctx, offset)?, width, signed })
+    let offset = resp::parse_i64(digits)
+        .and_then(|n| n.checked_mul(scale))
+        .ok_or(BAD_OFFSET)?;
+    Ok(Field {
+        offset: check_offset(ctx, offset)?,
+        width,
+        signed,
+    })
 }
 
 fn parse_type(text: &[u8]) -> Option<(bool, u32)> {
@@ -219,21 +251,42 @@ mod tests {
 
     fn step(kind: &[u8], action: Action) -> Step {
         let (signed, width) = parse_type(kind).unwrap();
-        Step { field: Field { offset: 0, width, signed }, action }
+        Step {
+            field: Field {
+                offset: 0,
+                width,
+                signed,
+            },
+            action,
+        }
     }
 
     #[test]
     fn types_are_checked() {
         assert_eq!(parse_type(b"i64"), Some((true, 64)));
         assert_eq!(parse_type(b"u63"), Some((false, 63)));
-        for text in [&b"u64"[..], b"i65", b"i0", b"u-1", b"u+1", b"8", b"", b"I8", b"u8\0"] {
+        for text in [
+            &b"u64"[..],
+            b"i65",
+            b"i0",
+            b"u-1",
+            b"u+1",
+            b"8",
+            b"",
+            b"I8",
+            b"u8\0",
+        ] {
             assert_eq!(parse_type(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn overflow_wraps_saturates_or_fails() {
-        let incr = |kind, old, delta, overflow| step(kind, Action::IncrBy(delta, overflow)).apply(old).map(|(new, _)| new);
+        let incr = |kind, old, delta, overflow| {
+            step(kind, Action::IncrBy(delta, overflow))
+                .apply(old)
+                .map(|(new, _)| new)
+        };
         assert_eq!(incr(b"u8", 250, 10, Overflow::Wrap), Some(4));
         assert_eq!(incr(b"u8", 250, 10, Overflow::Saturate), Some(255));
         assert_eq!(incr(b"u8", 250, 10, Overflow::Fail), None);
@@ -241,15 +294,27 @@ mod tests {
         assert_eq!(incr(b"i8", 120, 10, Overflow::Wrap), Some(-126));
         assert_eq!(incr(b"i8", -120, -10, Overflow::Saturate), Some(-128));
         assert_eq!(incr(b"i64", i64::MAX, 1, Overflow::Wrap), Some(i64::MIN));
-        assert_eq!(incr(b"i64", i64::MIN, -1, Overflow::Saturate), Some(i64::MIN));
+        assert_eq!(
+            incr(b"i64", i64::MIN, -1, Overflow::Saturate),
+            Some(i64::MIN)
+        );
         assert_eq!(incr(b"u63", i64::MAX, 1, Overflow::Wrap), Some(0));
     }
 
     /// Observed: storing a negative number in an unsigned field saturates at the top.
     #[test]
     fn setting_replies_with_the_old_value() {
-        assert_eq!(step(b"u8", Action::Set(-1, Overflow::Saturate)).apply(7), Some((255, 7)));
-        assert_eq!(step(b"u8", Action::Set(257, Overflow::Wrap)).apply(7), Some((1, 7)));
-        assert_eq!(step(b"i8", Action::Set(-129, Overflow::Fail)).apply(7), None);
+        assert_eq!(
+            step(b"u8", Action::Set(-1, Overflow::Saturate)).apply(7),
+            Some((255, 7))
+        );
+        assert_eq!(
+            step(b"u8", Action::Set(257, Overflow::Wrap)).apply(7),
+            Some((1, 7))
+        );
+        assert_eq!(
+            step(b"i8", Action::Set(-129, Overflow::Fail)).apply(7),
+            None
+        );
     }
 }

@@ -19,7 +19,9 @@ pub fn bitop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let op = parse_op(args[1])?;
     let (target, sources) = (args[2], &args[3..]);
     if op == BitOp::Not && sources.len() != 1 {
-        return Err(ReplyError::new("ERR BITOP NOT must be called with a single source key."));
+        return Err(ReplyError::new(
+            "ERR BITOP NOT must be called with a single source key.",
+        ));
     }
     let db = ctx.db();
     let mut len = 0;
@@ -40,7 +42,12 @@ pub fn bitop(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn parse_op(name: &[u8]) -> Result<BitOp, ReplyError> {
-    let ops: [(&[u8], BitOp); 4] = [(b"AND", BitOp::And), (b"OR", BitOp::Or), (b"XOR", BitOp::Xor), (b"NOT", BitOp::Not)];
+    let ops: [(&[u8], BitOp); 4] = [
+        (b"AND", BitOp::And),
+        (b"OR", BitOp::Or),
+        (b"XOR", BitOp::Xor),
+        (b"NOT", BitOp::Not),
+    ];
     let found = ops.iter().find(|(text, _)| name.eq_ignore_ascii_case(text));
     found.map(|(_, op)| *op).ok_or(texts::SYNTAX)
 }
@@ -58,7 +65,11 @@ fn combined(ctx: &mut Ctx<'_>, op: BitOp, sources: Args<'_>, len: usize) -> Thin
             let part = bytes.get(start..).unwrap_or_default();
             let part = &part[..part.len().min(target.len())];
             // The tile starts as zeros, to which the first source is added.
-            let op = if index == 0 && op != BitOp::Not { BitOp::Or } else { op };
+            let op = if index == 0 && op != BitOp::Not {
+                BitOp::Or
+            } else {
+                op
+            };
             combine(op, target, part);
         }
     }

@@ -13,7 +13,11 @@ pub fn bitcount(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let mut text = IntText::new();
     let string = ctx.engine.keyspace.string(ctx.session.db, args[1])?;
     let bytes = string.as_ref().map_or(&b""[..], |s| s.as_bytes(&mut text));
-    let range = if span.is_backwards() { None } else { span.bits_of(bytes.len()) };
+    let range = if span.is_backwards() {
+        None
+    } else {
+        span.bits_of(bytes.len())
+    };
     let count = range.map_or(0, |range| bits::count(bytes, range));
     ctx.out.integer(count as i64);
     Ok(())
@@ -56,7 +60,11 @@ struct Span {
 impl Span {
     fn parse(args: Args<'_>) -> Result<Span, ReplyError> {
         let number = |text| resp::parse_i64(text).ok_or(texts::NOT_AN_INTEGER);
-        let mut span = Span { start: 0, end: None, in_bits: false };
+        let mut span = Span {
+            start: 0,
+            end: None,
+            in_bits: false,
+        };
         if args.len() > 3 {
             return Err(texts::SYNTAX);
         }
@@ -79,20 +87,37 @@ impl Span {
     /// Both ends count from the end, in the wrong order. Only BITCOUNT asks: in BITPOS such a range
     /// may still mean the first byte, once both are cut at 0.
     fn is_backwards(&self) -> bool {
-        self.end.is_some_and(|end| self.start < 0 && end < 0 && self.start > end)
+        self.end
+            .is_some_and(|end| self.start < 0 && end < 0 && self.start > end)
     }
 
     /// The numbers of the bits meant in a string of `len` bytes, if there are any.
     fn bits_of(&self, len: usize) -> Option<RangeInclusive<u64>> {
-        let units = if self.in_bits { len as i64 * 8 } else { len as i64 };
-        let from_front = |at: i64| if at < 0 { at.saturating_add(units).max(0) } else { at };
+        let units = if self.in_bits {
+            len as i64 * 8
+        } else {
+            len as i64
+        };
+        let from_front = |at: i64| {
+            if at < 0 {
+                at.saturating_add(units).max(0)
+            } else {
+                at
+            }
+        };
         let start = from_front(self.start);
-        let end = self.end.map_or(units - 1, |end| from_front(end).min(units - 1));
+        let end = self
+            .end
+            .map_or(units - 1, |end| from_front(end).min(units - 1));
         if start > end {
             return None;
         }
         let (start, end) = (start as u64, end as u64);
-        Some(if self.in_bits { start..=end } else { start * 8..=end * 8 + 7 })
+        Some(if self.in_bits {
+            start..=end
+        } else {
+            start * 8..=end * 8 + 7
+        })
     }
 }
 
@@ -110,7 +135,13 @@ mod tests {
         assert_eq!(bits(&[b"1"], 3), Some(8..=23));
         assert_eq!(bits(&[b"-2", b"-2"], 3), Some(8..=15));
         assert_eq!(bits(&[b"-100", b"100"], 3), Some(0..=23));
-        assert_eq!(bits(&[b"-9223372036854775808", b"9223372036854775807", b"bit"], 3), Some(0..=23));
+        assert_eq!(
+            bits(
+                &[b"-9223372036854775808", b"9223372036854775807", b"bit"],
+                3
+            ),
+            Some(0..=23)
+        );
         assert_eq!(bits(&[b"5", b"-5", b"BIT"], 3), Some(5..=19));
         assert_eq!(bits(&[b"2", b"1"], 3), None);
         assert_eq!(bits(&[b"0", b"0"], 0), None);
@@ -119,9 +150,18 @@ mod tests {
 
     #[test]
     fn units_have_two_names() {
-        assert_eq!(Span::parse(&[b"0", b"1", b"bits"]).err(), Some(texts::SYNTAX));
+        assert_eq!(
+            Span::parse(&[b"0", b"1", b"bits"]).err(),
+            Some(texts::SYNTAX)
+        );
         assert_eq!(Span::parse(&[b"0", b"x", b"y"]).err(), Some(texts::SYNTAX));
-        assert_eq!(Span::parse(&[b"0", b"x", b"bit"]).err(), Some(texts::NOT_AN_INTEGER));
-        assert_eq!(Span::parse(&[b"0", b"1", b"bit", b"x"]).err(), Some(texts::SYNTAX));
+        assert_eq!(
+            Span::parse(&[b"0", b"x", b"bit"]).err(),
+            Some(texts::NOT_AN_INTEGER)
+        );
+        assert_eq!(
+            Span::parse(&[b"0", b"1", b"bit", b"x"]).err(),
+            Some(texts::SYNTAX)
+        );
     }
 }

@@ -8,7 +8,11 @@ use keyspace::journal::NotifyClass;
 use keyspace::{Expiry, IntText};
 
 pub fn strlen(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let len = ctx.engine.keyspace.string(ctx.session.db, args[1])?.map_or(0, |s| s.len());
+    let len = ctx
+        .engine
+        .keyspace
+        .string(ctx.session.db, args[1])?
+        .map_or(0, |s| s.len());
     ctx.out.integer(len as i64);
     Ok(())
 }
@@ -34,9 +38,19 @@ fn slice(bytes: &[u8], start: i64, end: i64) -> &[u8] {
     if start < 0 && end < 0 && start > end {
         return b"";
     }
-    let from_front = |at: i64| if at < 0 { at.saturating_add(len).max(0) } else { at };
+    let from_front = |at: i64| {
+        if at < 0 {
+            at.saturating_add(len).max(0)
+        } else {
+            at
+        }
+    };
     let (start, end) = (from_front(start), from_front(end).min(len - 1));
-    if start > end { b"" } else { &bytes[start as usize..=end as usize] }
+    if start > end {
+        b""
+    } else {
+        &bytes[start as usize..=end as usize]
+    }
 }
 
 pub fn append(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {

@@ -40,7 +40,9 @@ impl LcsOptions {
             }
         }
         if options.len && options.idx {
-            return Err(ReplyError::new("ERR If you want both the length and indexes, please just use IDX."));
+            return Err(ReplyError::new(
+                "ERR If you want both the length and indexes, please just use IDX.",
+            ));
         }
         Ok(options)
     }
@@ -59,7 +61,10 @@ pub fn lcs(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let table = Table::fill(&a, &b)?;
     if options.idx {
         let matches = table.matches(&a, &b);
-        let told: Vec<_> = matches.into_iter().filter(|m| m.a.len() >= options.match_len_min).collect();
+        let told: Vec<_> = matches
+            .into_iter()
+            .filter(|m| m.a.len() >= options.match_len_min)
+            .collect();
         write_matches(ctx.out, &told, options.with_match_len, table.length());
     } else {
         ctx.out.bulk(&table.subsequence(&a, &b));
@@ -71,7 +76,9 @@ fn operand(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<Vec<u8>, ReplyError> {
     let db = ctx.db();
     match ctx.keys().string(db, key) {
         Ok(string) => Ok(string.map_or_else(Vec::new, |s| s.to_vec())),
-        Err(_) => Err(ReplyError::new("ERR The specified keys must contain string values")),
+        Err(_) => Err(ReplyError::new(
+            "ERR The specified keys must contain string values",
+        )),
     }
 }
 
@@ -97,7 +104,11 @@ fn common_length(a: &[u8], b: &[u8]) -> u32 {
         let mut diagonal = 0;
         for (j, &other) in b.iter().enumerate() {
             let above = row[j + 1];
-            row[j + 1] = if byte == other { diagonal + 1 } else { above.max(row[j]) };
+            row[j + 1] = if byte == other {
+                diagonal + 1
+            } else {
+                above.max(row[j])
+            };
             diagonal = above;
         }
     }
@@ -129,7 +140,11 @@ impl Table {
         for (i, &byte) in a.iter().enumerate() {
             let (above, row) = lengths[i * width..].split_at_mut(width);
             for (j, &other) in b.iter().enumerate() {
-                row[j + 1] = if byte == other { above[j] + 1 } else { above[j + 1].max(row[j]) };
+                row[j + 1] = if byte == other {
+                    above[j] + 1
+                } else {
+                    above[j + 1].max(row[j])
+                };
             }
         }
         Ok(Table { lengths, width })
@@ -174,7 +189,10 @@ impl Table {
                 last.a.start = i;
                 last.b.start = j;
             }
-            _ => matches.push(Match { a: i..i + 1, b: j..j + 1 }),
+            _ => matches.push(Match {
+                a: i..i + 1,
+                b: j..j + 1,
+            }),
         });
         matches
     }
@@ -209,7 +227,10 @@ mod tests {
         let (a, b) = (b"ohmytext", b"mynewtext");
         let table = Table::fill(a, b).unwrap();
         assert_eq!(table.subsequence(a, b), b"mytext");
-        assert_eq!(table.matches(a, b), [Match { a: 4..8, b: 5..9 }, Match { a: 2..4, b: 0..2 }]);
+        assert_eq!(
+            table.matches(a, b),
+            [Match { a: 4..8, b: 5..9 }, Match { a: 2..4, b: 0..2 }]
+        );
     }
 
     fn is_subsequence(part: &[u8], whole: &[u8]) -> bool {

@@ -13,7 +13,12 @@ pub fn mget(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     for group in args[1..].chunks(PREFETCH_MAX) {
         ctx.keys().prefetch(db, group.iter().copied());
         for key in group {
-            match ctx.engine.keyspace.read(db, key).and_then(|entry| entry.string()) {
+            match ctx
+                .engine
+                .keyspace
+                .read(db, key)
+                .and_then(|entry| entry.string())
+            {
                 Some(string) => super::write_string(ctx.out, string),
                 None => ctx.out.null(),
             }

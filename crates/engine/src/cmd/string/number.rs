@@ -22,7 +22,9 @@ pub fn incrby(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 
 pub fn decrby(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let delta = resp::parse_i64(args[2]).ok_or(texts::NOT_AN_INTEGER)?;
-    let delta = delta.checked_neg().ok_or(ReplyError::new("ERR decrement would overflow"))?;
+    let delta = delta
+        .checked_neg()
+        .ok_or(ReplyError::new("ERR decrement would overflow"))?;
     add(ctx, args[1], delta)
 }
 
@@ -41,8 +43,11 @@ pub fn incrbyfloat(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let mut text = IntText::new();
     let sum = {
         let current = ctx.keys().string_to_change(db, key)?;
-        let current = current.as_ref().map_or(&b"0"[..], |s| s.as_bytes(&mut text));
-        resp::incr_by_float(current, args[2]).map_err(|error| ReplyError::from(format!("ERR {error}")))?
+        let current = current
+            .as_ref()
+            .map_or(&b"0"[..], |s| s.as_bytes(&mut text));
+        resp::incr_by_float(current, args[2])
+            .map_err(|error| ReplyError::from(format!("ERR {error}")))?
     };
     ctx.keys().set_string(db, key, &sum, Expiry::Keep);
     ctx.modified(key);

@@ -30,12 +30,20 @@ pub fn set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 pub fn setex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let time = Time { text: args[2], unit: Unit::Seconds, relative: true };
+    let time = Time {
+        text: args[2],
+        unit: Unit::Seconds,
+        relative: true,
+    };
     set_until(ctx, args, time)
 }
 
 pub fn psetex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let time = Time { text: args[2], unit: Unit::Milliseconds, relative: true };
+    let time = Time {
+        text: args[2],
+        unit: Unit::Milliseconds,
+        relative: true,
+    };
     set_until(ctx, args, time)
 }
 
@@ -86,7 +94,11 @@ pub fn getex(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
             ctx.propagate_as(&[b"PEXPIREAT", key, IntText::new().format(at_ms)]);
         }
         Some(Ttl::Persist) => {
-            if ctx.keys().peek(db, key).is_some_and(|e| e.expiry_ms().is_some()) {
+            if ctx
+                .keys()
+                .peek(db, key)
+                .is_some_and(|e| e.expiry_ms().is_some())
+            {
                 ctx.keys().set_expiry(db, key, None);
                 ctx.modified(key);
                 ctx.notify(NotifyClass::GENERIC, "persist", key);
@@ -110,7 +122,12 @@ fn set_until(ctx: &mut Ctx<'_>, args: Args<'_>, time: Time<'_>) -> Outcome {
     Ok(())
 }
 
-fn set_with(ctx: &mut Ctx<'_>, args: Args<'_>, options: &SetOptions<'_>, expiry: Expiry) -> Outcome {
+fn set_with(
+    ctx: &mut Ctx<'_>,
+    args: Args<'_>,
+    options: &SetOptions<'_>,
+    expiry: Expiry,
+) -> Outcome {
     let (db, key, value) = (ctx.db(), args[1], args[2]);
     if options.get {
         reply_string(ctx, key)?;
@@ -173,7 +190,11 @@ fn delete_passed(ctx: &mut Ctx<'_>, key: &[u8]) {
     if ctx.keys().delete(db, key) {
         ctx.modified(key);
         ctx.notify(NotifyClass::GENERIC, "del", key);
-        let name: &[u8] = if ctx.settings().lazyfree_expire { b"UNLINK" } else { b"DEL" };
+        let name: &[u8] = if ctx.settings().lazyfree_expire {
+            b"UNLINK"
+        } else {
+            b"DEL"
+        };
         ctx.propagate_as(&[name, key]);
     }
 }
@@ -208,7 +229,13 @@ impl Time<'_> {
         (number > 0)
             .then(|| number.checked_mul(scale)?.checked_add(base_ms))
             .flatten()
-            .ok_or_else(|| format!("ERR invalid expire time in '{}' command", ctx.command.full_name()).into())
+            .ok_or_else(|| {
+                format!(
+                    "ERR invalid expire time in '{}' command",
+                    ctx.command.full_name()
+                )
+                .into()
+            })
     }
 }
 
@@ -247,11 +274,21 @@ impl<'a> SetOptions<'a> {
     }
 
     fn parse_for(args: Args<'a>, getex: bool) -> Result<Self, ReplyError> {
-        let mut options = SetOptions { condition: Condition::Always, get: false, ttl: None };
+        let mut options = SetOptions {
+            condition: Condition::Always,
+            get: false,
+            ttl: None,
+        };
         let mut rest = args.iter().copied();
         while let Some(word) = rest.next() {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            let mut time = |unit, relative| Some(Ttl::Time(Time { text: rest.next()?, unit, relative }));
+            let mut time = |unit, relative| {
+                Some(Ttl::Time(Time {
+                    text: rest.next()?,
+                    unit,
+                    relative,
+                }))
+            };
             let ttl = if is("EX") {
                 time(Unit::Seconds, true)
             } else if is("PX") {
@@ -275,7 +312,10 @@ impl<'a> SetOptions<'a> {
                 is("KEEPTTL").then_some(Ttl::Keep)
             };
             let ttl = ttl.ok_or(texts::SYNTAX)?;
-            if options.ttl.is_some_and(|earlier| !earlier.same_option(&ttl)) {
+            if options
+                .ttl
+                .is_some_and(|earlier| !earlier.same_option(&ttl))
+            {
                 return Err(texts::SYNTAX);
             }
             options.ttl = Some(ttl);
