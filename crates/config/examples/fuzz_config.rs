@@ -195,6 +195,7 @@ fn load(config: &mut Config, text: &[u8], options: &[u8]) -> Result<(), String> 
         stdin: None,
         options,
         include: &|_| Ok(Vec::new()),
+        enter: &|_| Ok(()),
         sentinel: false,
     };
     config

@@ -29,7 +29,7 @@ pub use field::Field;
 pub use kind::{Kind, Value};
 pub use line::{quote, split_args};
 pub use load::{
-    CommandLine, Directive, FileText, Include, LoadError, Origin, Place, Source, Warning,
+    CommandLine, Directive, Enter, FileText, Include, LoadError, Origin, Place, Source, Warning,
 };
 pub use parse::parse_memory;
 pub use set::{Changed, SetContext, SetError, is_sensitive};

@@ -5,7 +5,7 @@
 //! `save` alone adds up: the first line of the whole sequence drops the defaults, each further
 //! one adds points, `save ""` drops all. A failed load changes nothing and says which line of
 //! which text is to blame, in Redis's layout with the text's name below.
-//! Not done here, for lack of knowledge: opening files (a callback), knowing commands
+//! Not done here, for lack of knowledge: opening files and directories (callbacks), knowing commands
 //! (`rename_commands` keeps the line's place for `LoadError::at`), users and Sentinel's language.
 //! Tests: below and tests/load.rs.
 
@@ -14,7 +14,7 @@ use std::fmt;
 use crate::REDIS_VERSION;
 use crate::kind::Value;
 use crate::line::{quote, split_args, trim};
-use crate::table::{Config, OPTIONS, OptionSpec, lookup};
+use crate::table::{Config, OPTIONS, OptionId, OptionSpec, lookup};
 use crate::text::Text;
 
 /// Included files may include others, this deep and this many in all; a file that includes
@@ -106,6 +106,10 @@ pub struct FileText {
 /// file that matches, perhaps none. `Err` is why a file cannot be read.
 pub type Include<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<FileText>, String>;
 
+/// Makes what a `dir` line names the working directory, at once: relative names in later lines are
+/// relative to it. `Err` is why that cannot be.
+pub type Enter<'a> = &'a dyn Fn(&[u8]) -> Result<(), String>;
+
 /// Everything a server starts from.
 pub struct Source<'a> {
     pub file: Option<&'a FileText>,
@@ -113,6 +117,7 @@ pub struct Source<'a> {
     /// `CommandLine::options`.
     pub options: &'a [u8],
     pub include: Include<'a>,
+    pub enter: Enter<'a>,
     /// `sentinel …` lines are collected; otherwise they are errors.
     pub sentinel: bool,
 }
@@ -234,6 +239,7 @@ impl Config {
         let mut loader = Loader {
             config: self.clone(),
             include: source.include,
+            enter: source.enter,
             sentinel: source.sentinel,
             save_seen: false,
             included_count: 0,
@@ -257,6 +263,7 @@ impl Config {
 struct Loader<'a> {
     config: Config,
     include: Include<'a>,
+    enter: Enter<'a>,
     sentinel: bool,
     save_seen: bool,
     included_count: usize,
@@ -320,6 +327,9 @@ impl Loader<'_> {
             }
             value => value,
         };
+        if let (OptionId::Dir, Value::Text(dir)) = (spec.id, &value) {
+            (self.enter)(dir)?;
+        }
         self.config.put(spec.id, value);
         Ok(())
     }

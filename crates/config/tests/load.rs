@@ -33,6 +33,10 @@ fn load_with(
             },
         }
     };
+    let enter = |dir: &[u8]| match dir.starts_with(b"/none") {
+        true => Err("No such file or directory".to_string()),
+        false => Ok(()),
+    };
     let command_line = CommandLine::parse(&args);
     config.load(&Source {
         file: Some(&FileText {
@@ -42,6 +46,7 @@ fn load_with(
         stdin: None,
         options: &command_line.options,
         include: &include,
+        enter: &enter,
         sentinel: command_line.sentinel,
     })
 }
@@ -182,6 +187,7 @@ fn standard_input_comes_between_file_and_command_line() {
         stdin: Some(b"hz 12\ntimeout 2"),
         options: b"timeout 3",
         include: &|_| Err("none".into()),
+        enter: &|_| Ok(()),
         sentinel: false,
     };
     config.load(&source).unwrap();
@@ -370,4 +376,12 @@ fn kept_directives_remember_their_line() {
 fn sentinel_lines_are_kept_in_sentinel_mode() {
     let (config, _) = load("sentinel monitor m 127.0.0.1 6379 2", &["--sentinel"]).unwrap();
     assert_eq!(config.sentinel[0].args.len(), 5);
+}
+
+#[test]
+fn a_directory_that_cannot_be_entered_is_blamed_on_its_line() {
+    let error = load("port 1\ndir /none/data", &[]).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("at line 2\n>>> 'dir /none/data'\nNo such file or directory"), "{text}");
+    assert_eq!(load("dir /data", &[]).unwrap().0.dir, "/data");
 }

@@ -15,6 +15,7 @@ fn load(text: &[u8]) -> Config {
         stdin: None,
         options: b"",
         include: &|_| Ok(vec![]),
+        enter: &|_| Ok(()),
         sentinel: true,
     };
     config
