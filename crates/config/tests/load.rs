@@ -382,6 +382,9 @@ fn sentinel_lines_are_kept_in_sentinel_mode() {
 fn a_directory_that_cannot_be_entered_is_blamed_on_its_line() {
     let error = load("port 1\ndir /none/data", &[]).unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("at line 2\n>>> 'dir /none/data'\nNo such file or directory"), "{text}");
+    assert!(
+        text.contains("at line 2\n>>> 'dir /none/data'\nNo such file or directory"),
+        "{text}"
+    );
     assert_eq!(load("dir /data", &[]).unwrap().0.dir, "/data");
 }

@@ -264,17 +264,23 @@ impl Engine {
         self.now_us
     }
 
-    /// Admits a connection. Limits and protected mode are the caller's to check first, with
-    /// [`Engine::refuse_connection`].
+    /// Admits a connection. Limits and protected mode are the caller's to check first.
     pub fn connect(&mut self, info: ConnInfo) -> SessionId {
         let slot = self.sessions.reserve();
         let id = self.next_client_id;
         self.next_client_id += 1;
         self.stats.connections_received += 1;
+        let session = self.session_of(slot, id, info);
+        self.sessions.put(Box::new(session));
+        slot
+    }
+
+    /// A session as it is before its first request; not among the sessions yet.
+    pub(crate) fn session_of(&self, slot: SessionId, id: u64, info: ConnInfo) -> Session {
         let mut flags = SessionFlags::default();
         flags.set(SessionFlags::UNIX_SOCKET, info.is_unix);
         let now_ms = self.now_us / 1000;
-        let session = Session {
+        Session {
             slot,
             id,
             conn: info.conn,
@@ -309,9 +315,7 @@ impl Engine {
             reply_peak_since_ms: now_ms,
             input_peak_bytes: 0,
             counted_bytes: 0,
-        };
-        self.sessions.put(Box::new(session));
-        slot
+        }
     }
 
     /// The connection is gone: forget everything about it.

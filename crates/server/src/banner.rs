@@ -9,7 +9,11 @@ use runtime::log::{Level, Logger};
 /// The first lines. `configured` is whether a file or options were given.
 pub fn log_start(logger: &Logger, configured: bool) {
     let pid = std::process::id();
-    logger.log(Level::Notice, 'C', format_args!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo"));
+    logger.log(
+        Level::Notice,
+        'C',
+        format_args!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo"),
+    );
     logger.log(
         Level::Notice,
         'C',
@@ -30,7 +34,11 @@ pub fn log_start(logger: &Logger, configured: bool) {
             ),
         );
     }
-    logger.log(Level::Notice, 'M', format_args!("monotonic clock: POSIX clock_gettime"));
+    logger.log(
+        Level::Notice,
+        'M',
+        format_args!("monotonic clock: POSIX clock_gettime"),
+    );
 }
 
 /// Name, mode, port and process id: drawn for people on a terminal or when `always-show-logo` asks
@@ -38,7 +46,11 @@ pub fn log_start(logger: &Logger, configured: bool) {
 pub fn log_mode(logger: &Logger, config: &Config, on_terminal: bool) {
     let drawn = (on_terminal && !config.syslog_enabled) || config.always_show_logo;
     if !drawn {
-        logger.log(Level::Notice, 'M', format_args!("Running mode=standalone, port={}.", config.port));
+        logger.log(
+            Level::Notice,
+            'M',
+            format_args!("Running mode=standalone, port={}.", config.port),
+        );
         return;
     }
     if !logger.is_enabled(Level::Notice) {

@@ -1,8 +1,13 @@
-//! The engine's door to the process: clocks, log, allocator, sockets, files.
+//! The engine's door to the process: clocks, log, allocator, sockets, files; and what the process
+//! does on its own beside serving: signals, its title, refreshing what a crash report would say.
+//!
+//! Knows no command. Tests: `tests/start_options.rs`, `tests/runbook_r1_one_server.rs`.
 
-use crate::listen::{self, Listeners};
-use crate::start;
-use config::Config;
+use crate::error_text;
+use crate::listen::{self, Listeners, Refused};
+use crate::load::path_of;
+use crate::start::{self, RESERVED_FDS};
+use config::{Config, Text};
 use engine::host::{AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownRequest};
 use engine::{Engine, Host, SessionId};
 use keyspace::Garbage;
@@ -11,16 +16,14 @@ use runtime::clock::Clock;
 use runtime::log::{Level, Logger};
 use runtime::process::{self, Scope};
 use runtime::reactor::{ConnId, Reactor};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How the process ends.
-pub enum Ending {
-    Clean,
-    Failed,
-}
+/// How often what a crash report shows is renewed, and the allocator's figures are set right.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 /// Counts of values being dropped by the background thread.
 #[derive(Default)]
@@ -29,18 +32,39 @@ struct Dropping {
     done: AtomicU64,
 }
 
+/// Who the process is, as INFO and the title show it.
+pub struct Identity {
+    pub config_file: Option<PathBuf>,
+    /// What `{title}` in `proc-title-template` stands for.
+    pub title: String,
+    pub run_id: String,
+    pub replication_id: String,
+    pub supervised: &'static str,
+}
+
+/// The parts of the process that the host takes over.
+pub struct HostParts {
+    pub logger: &'static Logger,
+    pub reactor: Reactor,
+    pub listeners: Listeners,
+    pub background: Background,
+    pub clock: Clock,
+}
+
 pub struct ServerHost {
     pub reactor: Reactor,
-    pub ending: Option<Ending>,
-    pub max_clients: u32,
-    pub supervised: &'static str,
+    /// The process ends after this turn.
+    pub ending: bool,
+    supervised: &'static str,
     logger: &'static Logger,
     listeners: Listeners,
     background: Background,
     dropping: Arc<Dropping>,
     clock: Clock,
     epoch: Instant,
+    renewed: Instant,
     config_file: Option<PathBuf>,
+    title: String,
     run_id: String,
     replication_id: String,
     started_unix_ms: i64,
@@ -48,35 +72,32 @@ pub struct ServerHost {
 }
 
 impl ServerHost {
-    #[allow(clippy::too_many_arguments, reason = "each is a different part of the process, named once")]
-    pub fn new(
-        logger: &'static Logger,
-        reactor: Reactor,
-        listeners: Listeners,
-        background: Background,
-        clock: Clock,
-        config_file: Option<PathBuf>,
-        run_id: String,
-        replication_id: String,
-        max_clients: u32,
-    ) -> ServerHost {
-        let started_unix_ms = clock.now().unix_ms();
+    pub fn new(parts: HostParts, identity: Identity, config: &Config) -> ServerHost {
+        let HostParts {
+            logger,
+            reactor,
+            listeners,
+            background,
+            clock,
+        } = parts;
+        let now = Instant::now();
         ServerHost {
             reactor,
-            ending: None,
-            max_clients,
-            supervised: "no",
+            ending: false,
+            supervised: identity.supervised,
             logger,
             listeners,
             background,
             dropping: Arc::default(),
+            started_unix_ms: clock.now().unix_ms(),
             clock,
-            epoch: Instant::now(),
-            config_file,
-            run_id,
-            replication_id,
-            started_unix_ms,
-            tcp_port: 0,
+            epoch: now,
+            renewed: now,
+            config_file: identity.config_file,
+            title: identity.title,
+            run_id: identity.run_id,
+            replication_id: identity.replication_id,
+            tcp_port: config.port,
         }
     }
 
@@ -93,14 +114,29 @@ impl ServerHost {
         self.logger.log(level, 'M', format_args!("{text}"));
     }
 
-    pub fn log_ready(&mut self, config: &Config) {
-        self.tcp_port = config.port;
+    pub fn is_verbose(&self) -> bool {
+        self.logger.is_enabled(Level::Verbose)
+    }
+
+    pub fn log_ready(&self) {
         if !self.listeners.tcp.is_empty() {
             self.say(Level::Notice, "Ready to accept connections tcp");
         }
-        if let Some((_, path)) = &self.listeners.unix {
-            self.say(Level::Notice, &format!("The server is now ready to accept connections at {}", path.display()));
+        if self.listeners.unix.is_some() {
             self.say(Level::Notice, "Ready to accept connections unix");
+        }
+    }
+
+    /// What is to be done now and then, whatever the clients do.
+    pub fn renew(&mut self, engine: &mut Engine) {
+        let now = Instant::now();
+        if now - self.renewed < RENEWAL {
+            return;
+        }
+        self.renewed = now;
+        runtime::alloc::calibrate();
+        if engine.config.crash_log_enabled {
+            runtime::crash::publish_info(engine.report(self));
         }
     }
 
@@ -108,14 +144,22 @@ impl ServerHost {
         if !config.set_proc_title {
             return;
         }
-        let bind = self.listeners.tcp.first().map_or("", |(_, host)| host.as_str());
-        let unix = self.listeners.unix.as_ref().map(|(_, p)| p.display().to_string()).unwrap_or_default();
-        let addr = if config.port > 0 { format!("{bind}:{}", config.port) } else { unix.clone() };
-        let file = self.config_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+        let unix = config.unixsocket.to_str_lossy();
+        let bind = config.bind.first().map_or("*", String::as_str);
+        let addr = if config.port > 0 {
+            format!("{bind}:{}", config.port)
+        } else {
+            unix.to_string()
+        };
+        let file = self
+            .config_file
+            .as_ref()
+            .map(|p| p.display().to_string())
+            .unwrap_or_default();
         let title = config
             .proc_title_template
             .to_str_lossy()
-            .replace("{title}", &process::executable_path().display().to_string())
+            .replace("{title}", &self.title)
             .replace("{listen-addr}", &addr)
             .replace("{server-mode}", "")
             .replace("{port}", &config.port.to_string())
@@ -125,32 +169,47 @@ impl ServerHost {
         process::set_title(title.trim_end());
     }
 
-    pub fn on_signal(&mut self, signal: i32) {
-        let name = if signal == runtime::signals::SIGINT { "SIGINT" } else { "SIGTERM" };
-        self.say(Level::Warning, &format!("Received {name} scheduling shutdown..."));
-        self.say(Level::Warning, "User requested shutdown...");
-        self.ending = Some(Ending::Clean);
+    pub fn on_signal(&mut self, signal: i32, config: &Config) {
+        let (name, flags) = match signal == runtime::signals::SIGINT {
+            true => ("SIGINT", config.shutdown_on_sigint),
+            false => ("SIGTERM", config.shutdown_on_sigterm),
+        };
+        self.say(
+            Level::Warning,
+            &format!("Received {name} scheduling shutdown..."),
+        );
+        if flags.contains(config::ShutdownFlags::SAVE) {
+            self.say(Level::Warning, NOT_SAVED);
+        }
+        self.end();
     }
 
-    pub fn close_listeners(&mut self, _config: &Config) {
+    fn end(&mut self) {
+        self.say(Level::Notice, "User requested shutdown...");
+        self.ending = true;
+    }
+
+    pub fn close_listeners(&mut self) {
         for (id, _) in self.listeners.tcp.drain(..) {
             self.reactor.close_listener(id);
         }
-        if let Some((id, path)) = self.listeners.unix.take() {
+        if let Some((id, _)) = self.listeners.unix.take() {
+            self.say(Level::Notice, "Removing the unix socket file.");
             self.reactor.close_listener(id);
-            let _ = std::fs::remove_file(path);
         }
     }
 
-    /// Replaces the TCP listeners; the old ones stay if the new ones cannot be opened.
-    fn rebind(&mut self, config: &Config) -> Result<(), String> {
-        // The same addresses cannot be bound twice, so the old ones close first and come back on failure.
+    /// Replaces the TCP listeners; the old ones come back if the new ones cannot be opened.
+    fn rebind(&mut self, config: &Config) -> Result<(), Refused> {
+        // The same addresses cannot be bound twice, so the old ones close first.
         let old: Vec<String> = self.listeners.tcp.iter().map(|(_, h)| h.clone()).collect();
         for (id, _) in self.listeners.tcp.drain(..) {
             self.reactor.close_listener(id);
         }
-        let old_port = self.tcp_port;
-        let opened = if config.port == 0 { Ok(Vec::new()) } else { listen::open_tcp(&mut self.reactor, config) };
+        let opened = match config.port {
+            0 => Ok(Vec::new()),
+            _ => listen::open_tcp(&mut self.reactor, config, self.logger),
+        };
         match opened {
             Ok(tcp) => {
                 self.listeners.tcp = tcp;
@@ -158,18 +217,45 @@ impl ServerHost {
                 self.set_process_title(config);
                 Ok(())
             }
-            Err(text) => {
-                self.say(Level::Warning, &text);
-                let mut previous = config.clone();
-                previous.port = old_port;
-                previous.bind = old;
-                if let Ok(tcp) = listen::open_tcp(&mut self.reactor, &previous) {
-                    self.listeners.tcp = tcp;
+            Err(Refused) => {
+                let previous = Config {
+                    port: self.tcp_port,
+                    bind: old,
+                    ..config.clone()
+                };
+                if previous.port != 0 {
+                    self.listeners.tcp =
+                        listen::open_tcp(&mut self.reactor, &previous, self.logger)
+                            .unwrap_or_default();
                 }
-                Err("Unable to listen on this port. Check server logs.".into())
+                Err(Refused)
             }
         }
     }
+
+    fn change_max_clients(&mut self, config: &Config) -> Result<(), String> {
+        let wanted = u64::from(config.maxclients) + RESERVED_FDS;
+        if let process::FdLimit::Short { to, .. } = process::raise_fd_limit(wanted) {
+            let fits = to.saturating_sub(RESERVED_FDS);
+            return Err(format!(
+                "The operating system is not able to handle the specified number of clients, try with {fits}"
+            ));
+        }
+        self.reactor.set_max_connections(wanted as usize);
+        Ok(())
+    }
+}
+
+const NOT_SAVED: &str =
+    "Cannot save the data before exiting: persistence is not built in this release";
+
+/// Enters the directory; the option then names it as CONFIG GET shows it, from the root.
+fn enter(config: &mut Config) -> Result<(), String> {
+    let entered = std::env::set_current_dir(path_of(config.dir.as_bytes()))
+        .and_then(|()| std::env::current_dir());
+    let dir = entered.map_err(|e| error_text(&e))?;
+    config.dir = Text::from(dir.into_os_string().into_vec());
+    Ok(())
 }
 
 impl Host for ServerHost {
@@ -205,16 +291,28 @@ impl Host for ServerHost {
         let mut listeners = Vec::new();
         if !self.listeners.tcp.is_empty() {
             let binds = self.listeners.tcp.iter().map(|(_, h)| h.clone()).collect();
-            listeners.push(ListenerInfo { name: "tcp", binds, port: self.tcp_port });
+            listeners.push(ListenerInfo {
+                name: "tcp",
+                binds,
+                port: self.tcp_port,
+            });
         }
         if let Some((_, path)) = &self.listeners.unix {
-            listeners.push(ListenerInfo { name: "unix", binds: vec![path.display().to_string()], port: 0 });
+            listeners.push(ListenerInfo {
+                name: "unix",
+                binds: vec![path.display().to_string()],
+                port: 0,
+            });
         }
         ProcessInfo {
             pid: std::process::id(),
             os: process::os_description(),
             executable: process::executable_path().display().to_string(),
-            config_file: self.config_file.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+            config_file: self
+                .config_file
+                .as_ref()
+                .map(|p| p.display().to_string())
+                .unwrap_or_default(),
             run_id: self.run_id.clone(),
             replication_id: self.replication_id.clone(),
             tcp_port: self.tcp_port,
@@ -255,27 +353,37 @@ impl Host for ServerHost {
 
     fn purge_allocator(&mut self) {
         if let Err(error) = runtime::alloc::purge() {
-            self.say(Level::Warning, &format!("purging the allocator failed: {error}"));
+            self.say(
+                Level::Warning,
+                &format!("purging the allocator failed: {error}"),
+            );
         }
     }
 
-    fn apply_config(&mut self, changed: &[&'static str], config: &Config) -> Result<(), String> {
+    fn apply_config(
+        &mut self,
+        changed: &[&'static str],
+        config: &mut Config,
+    ) -> Result<(), String> {
         for name in changed {
             match *name {
-                "port" | "bind" => self.rebind(config)?,
-                "maxclients" => {
-                    let wanted = u64::from(config.maxclients) + 32;
-                    if let process::FdLimit::Short { .. } = process::raise_fd_limit(wanted) {
-                        return Err("The operating system is not able to handle the specified number of clients, try with a lower value".into());
-                    }
-                    self.max_clients = config.maxclients;
-                    self.reactor.set_max_connections(config.maxclients as usize + 32);
+                "port" => self.rebind(config).map_err(|Refused| {
+                    "Unable to listen on this port. Check server logs.".to_string()
+                })?,
+                "bind" => {
+                    self.rebind(config)
+                        .map_err(|Refused| "Failed to bind to specified addresses.".to_string())?;
                 }
-                "dir" => std::env::set_current_dir(&*config.dir.to_str_lossy()).map_err(|e| e.to_string())?,
+                "maxclients" => self.change_max_clients(config)?,
+                "dir" => enter(config)?,
                 "loglevel" => self.logger.set_level(start::log_level(config)),
                 "proc-title-template" => self.set_process_title(config),
-                "crash-log-enabled" if !config.crash_log_enabled => runtime::crash::uninstall_signal_handlers(),
-                "crash-log-enabled" => runtime::crash::reinstall_signal_handlers().map_err(|e| e.to_string())?,
+                "crash-log-enabled" if !config.crash_log_enabled => {
+                    runtime::crash::uninstall_signal_handlers()
+                }
+                "crash-log-enabled" => {
+                    runtime::crash::reinstall_signal_handlers().map_err(|e| error_text(&e))?
+                }
                 _ => {}
             }
         }
@@ -289,20 +397,24 @@ impl Host for ServerHost {
         let old = match std::fs::read(path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(format!("Rewriting config file: {error}")),
+            Err(error) => return Err(format!("Rewriting config file: {}", error_text(&error))),
         };
         let old = old.as_deref();
-        let text = if every_option { config.rewrite_all(old) } else { config.rewrite(old) };
-        process::replace_file(path, &text).map_err(|e| format!("Rewriting config file: {e}"))
+        let text = if every_option {
+            config.rewrite_all(old)
+        } else {
+            config.rewrite(old)
+        };
+        process::replace_file(path, &text)
+            .map_err(|e| format!("Rewriting config file: {}", error_text(&e)))
     }
 
     fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String> {
         if request.save == Some(true) && !request.force {
-            self.say(Level::Warning, "Cannot save the data before exiting: persistence is not built in this release");
+            self.say(Level::Warning, NOT_SAVED);
             return Err("Errors trying to SHUTDOWN. Check logs.".into());
         }
-        self.say(Level::Warning, "User requested shutdown...");
-        self.ending = Some(Ending::Clean);
+        self.end();
         Ok(())
     }
 
@@ -319,7 +431,10 @@ impl Host for ServerHost {
     }
 
     fn dropping(&self) -> (u64, u64) {
-        (self.dropping.waiting.load(Ordering::Relaxed), self.dropping.done.load(Ordering::Relaxed))
+        (
+            self.dropping.waiting.load(Ordering::Relaxed),
+            self.dropping.done.load(Ordering::Relaxed),
+        )
     }
 
     fn reset_dropped(&mut self) {
@@ -332,11 +447,16 @@ impl Host for ServerHost {
     }
 
     fn crash(&mut self, how: Crash) {
-        self.say(Level::Warning, &format!("crash requested by DEBUG: {how:?}"));
+        self.say(
+            Level::Warning,
+            &format!("crash requested by DEBUG: {how:?}"),
+        );
         match how {
             Crash::Segfault => process::raise_segfault(),
             Crash::Panic | Crash::Assert => panic!("crash requested by DEBUG"),
-            Crash::OutOfMemory => std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u8; 1 << 20]>()),
+            Crash::OutOfMemory => {
+                std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u8; 1 << 20]>())
+            }
         }
     }
 }

@@ -24,10 +24,15 @@ pub struct Startup {
 
 /// Reads the whole configuration and enters its `dir`.
 pub fn load(args: &[OsString]) -> Result<Startup, LoadError> {
-    let words: Vec<Text> = args.iter().map(|a| Text::from(a.as_bytes().to_vec())).collect();
+    let words: Vec<Text> = args
+        .iter()
+        .map(|a| Text::from(a.as_bytes().to_vec()))
+        .collect();
     let line = CommandLine::parse(&words);
     if line.sentinel {
-        return Err(LoadError::general("Sentinel mode is not built in this release"));
+        return Err(LoadError::general(
+            "Sentinel mode is not built in this release",
+        ));
     }
     let file = line.config_file.as_ref().map(read_file).transpose()?;
     // Absolute before `dir` is entered.
@@ -38,7 +43,10 @@ pub fn load(args: &[OsString]) -> Result<Startup, LoadError> {
     let mut stdin = Vec::new();
     if line.from_stdin {
         std::io::stdin().read_to_end(&mut stdin).map_err(|e| {
-            LoadError::general(format!("Can't read the configuration from standard input: {}", error_text(&e)))
+            LoadError::general(format!(
+                "Can't read the configuration from standard input: {}",
+                error_text(&e)
+            ))
         })?;
     }
     let mut config = Config::default();
@@ -55,7 +63,12 @@ pub fn load(args: &[OsString]) -> Result<Startup, LoadError> {
     if let Ok(dir) = std::env::current_dir() {
         config.dir = Text::from(dir.into_os_string().into_vec());
     }
-    Ok(Startup { config, warnings, config_file, configured: !args.is_empty() })
+    Ok(Startup {
+        config,
+        warnings,
+        config_file,
+        configured: !args.is_empty(),
+    })
 }
 
 /// Applies `rename-command` lines; the command table is the engine's.
@@ -63,7 +76,10 @@ pub fn rename_commands(engine: &mut Engine) -> Result<(), LoadError> {
     let directives: Vec<Directive> = engine.config.rename_commands.clone();
     for directive in directives {
         let [old, new] = directive.args.as_slice() else {
-            return Err(LoadError::at(&directive.place, "Bad directive or wrong number of arguments"));
+            return Err(LoadError::at(
+                &directive.place,
+                "Bad directive or wrong number of arguments",
+            ));
         };
         engine
             .rename_command(old.as_bytes(), new.as_bytes())
@@ -78,16 +94,26 @@ pub fn path_of(bytes: &[u8]) -> PathBuf {
 
 fn read_file(name: &Text) -> Result<FileText, LoadError> {
     let bytes = std::fs::read(path_of(name.as_bytes())).map_err(|e| {
-        LoadError::general(format!("Fatal error, can't open config file '{}': {}", name.to_str_lossy(), error_text(&e)))
+        LoadError::general(format!(
+            "Fatal error, can't open config file '{}': {}",
+            name.to_str_lossy(),
+            error_text(&e)
+        ))
     })?;
-    Ok(FileText { name: name.clone(), bytes })
+    Ok(FileText {
+        name: name.clone(),
+        bytes,
+    })
 }
 
 /// Opens what an `include` line names; a pattern may match nothing.
 fn include(name: &[u8]) -> Result<Vec<FileText>, String> {
     let read = |path: &Path| -> Result<FileText, std::io::Error> {
         let bytes = std::fs::read(path)?;
-        Ok(FileText { name: Text::from(path.as_os_str().as_bytes().to_vec()), bytes })
+        Ok(FileText {
+            name: Text::from(path.as_os_str().as_bytes().to_vec()),
+            bytes,
+        })
     };
     if !name.iter().any(|b| matches!(b, b'*' | b'?' | b'[')) {
         return Ok(vec![read(&path_of(name)).map_err(|e| error_text(&e))?]);
@@ -95,7 +121,8 @@ fn include(name: &[u8]) -> Result<Vec<FileText>, String> {
     let pattern = std::str::from_utf8(name).map_err(|e| e.to_string())?;
     let paths = glob::glob(pattern).map_err(|e| e.to_string())?;
     let found = paths.map(|path| {
-        let path = path.map_err(|e| format!("{}: {}", e.path().display(), error_text(e.error())))?;
+        let path =
+            path.map_err(|e| format!("{}: {}", e.path().display(), error_text(e.error())))?;
         read(&path).map_err(|e| format!("{}: {}", path.display(), error_text(&e)))
     });
     found.collect()

@@ -2,7 +2,7 @@
 //! error), then daemonizing (no thread may exist before it), then crash reports, limits, sockets,
 //! threads. Tests: `tests/start_options.rs`, `tests/config_errors.rs`.
 
-use crate::host::{HostParts, ServerHost};
+use crate::host::{HostParts, Identity, ServerHost};
 use crate::load::{self, Startup, path_of};
 use crate::{banner, error_text, listen, turn};
 use config::{Config, LoadError};
@@ -72,25 +72,45 @@ struct Prepared {
     logger: Logger,
     title: String,
     run_id: String,
+    replication_id: String,
 }
 
 fn prepare(args: &[OsString]) -> Result<Prepared, LoadError> {
     let title = title_of(std::env::args_os().next());
     let startup = load::load(args)?;
-    let system = |e: getrandom::Error| LoadError::general(format!("no random numbers from the system: {e}"));
-    let mut engine = Engine::new(startup.config.clone(), getrandom::u64().map_err(system)?, runtime::clock::read().unix_us);
+    let system =
+        |e: getrandom::Error| LoadError::general(format!("no random numbers from the system: {e}"));
+    let mut engine = Engine::new(
+        startup.config.clone(),
+        getrandom::u64().map_err(system)?,
+        runtime::clock::read().unix_us,
+    );
     load::rename_commands(&mut engine)?;
     let logger = open_log(&startup.config)
         .map_err(|e| LoadError::general(format!("Can't open the log file: {}", error_text(&e))))?;
-    Ok(Prepared { startup, engine, logger, title, run_id: run_id().map_err(system)? })
+    let (run_id, replication_id) = (random_id().map_err(system)?, random_id().map_err(system)?);
+    Ok(Prepared {
+        startup,
+        engine,
+        logger,
+        title,
+        run_id,
+        replication_id,
+    })
 }
 
 /// What `{title}` in `proc-title-template` stands for: the name the server was called by.
 fn title_of(called_as: Option<OsString>) -> String {
     let called_as = called_as.unwrap_or_default();
-    let is_redan = Path::new(&called_as).file_name().is_some_and(|name| name == "redan");
+    let is_redan = Path::new(&called_as)
+        .file_name()
+        .is_some_and(|name| name == "redan");
     let name = called_as.to_string_lossy();
-    if is_redan { format!("{name} server") } else { name.into_owned() }
+    if is_redan {
+        format!("{name} server")
+    } else {
+        name.into_owned()
+    }
 }
 
 /// Becomes the process that was asked for; failures from here on go to the log.
@@ -119,10 +139,25 @@ fn run(prepared: Prepared) -> ExitCode {
         let text = text.strip_prefix("WARNING: ").unwrap_or(&text);
         logger.log(Level::Warning, 'M', format_args!("WARNING: {text}"));
     }
-    let startup = prepared.startup;
-    let server = Server { logger, supervisor, on_terminal, title: prepared.title, run_id: prepared.run_id };
-    match server.serve(prepared.engine, startup.config_file) {
-        Ok(code) => code,
+    let identity = Identity {
+        config_file: prepared.startup.config_file,
+        title: prepared.title,
+        run_id: prepared.run_id,
+        replication_id: prepared.replication_id,
+        supervised: match supervisor {
+            Some(Supervisor::Systemd) => "systemd",
+            Some(Supervisor::Upstart) => "upstart",
+            None => "no",
+        },
+    };
+    match (Server {
+        logger,
+        supervisor,
+        on_terminal,
+    })
+    .serve(prepared.engine, identity)
+    {
+        Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
             logger.log(Level::Warning, 'M', format_args!("{text}"));
             ExitCode::FAILURE
@@ -135,8 +170,6 @@ struct Server {
     logger: &'static Logger,
     supervisor: Option<Supervisor>,
     on_terminal: bool,
-    title: String,
-    run_id: String,
 }
 
 impl Server {
@@ -144,11 +177,16 @@ impl Server {
         self.logger.log(level, 'M', format_args!("{text}"));
     }
 
-    fn serve(self, mut engine: Engine, config_file: Option<PathBuf>) -> Result<ExitCode, String> {
+    fn serve(&self, mut engine: Engine, identity: Identity) -> Result<(), String> {
         let logger = self.logger;
         if engine.config.crash_log_enabled {
-            let version = format!("Redan {} (Redis {})", crate::REDAN_VERSION, config::REDIS_VERSION);
-            runtime::crash::install(&version).map_err(|e| format!("Can't install crash handlers: {}", error_text(&e)))?;
+            let version = format!(
+                "Redan {} (Redis {})",
+                crate::REDAN_VERSION,
+                config::REDIS_VERSION
+            );
+            runtime::crash::install(&version)
+                .map_err(|e| format!("Can't install crash handlers: {}", error_text(&e)))?;
         }
         self.limit_clients(&mut engine.config)?;
         let mut reactor = Reactor::new(ReactorConfig {
@@ -161,8 +199,11 @@ impl Server {
         listen::warn_of_backlog(&engine.config, logger);
         let listeners = listen::open_all(&mut reactor, &engine.config, logger)?;
         let pid_file = self.write_pid_file(&engine.config);
-        let signals = Signals::install().map_err(|e| format!("Can't install signal handlers: {}", error_text(&e)))?;
-        reactor.attach_signals(signals).map_err(|e| format!("Can't listen to signals: {}", error_text(&e)))?;
+        let signals = Signals::install()
+            .map_err(|e| format!("Can't install signal handlers: {}", error_text(&e)))?;
+        reactor
+            .attach_signals(signals)
+            .map_err(|e| format!("Can't listen to signals: {}", error_text(&e)))?;
         let background = Background::spawn("redan-lazyfree", Some(reactor.waker()))
             .map_err(|e| format!("Can't start a thread: {}", error_text(&e)))?;
         // jemalloc without its thread gives memory back a little later, and that is all.
@@ -171,36 +212,46 @@ impl Server {
 
         let clock = runtime::clock::Clock::new();
         self.log(Level::Notice, "Server initialized");
-        let supervised = match self.supervisor {
-            Some(Supervisor::Systemd) => "systemd",
-            Some(Supervisor::Upstart) => "upstart",
-            None => "no",
+        let parts = HostParts {
+            logger,
+            reactor,
+            listeners,
+            background,
+            clock,
         };
-        let parts = HostParts { logger, reactor, listeners, background, clock };
-        let mut host = ServerHost::new(parts, config_file, self.run_id.clone(), self.title.clone(), supervised);
+        let mut host = ServerHost::new(parts, identity, &engine.config);
         host.set_process_title(&engine.config);
-        host.log_ready(&engine.config);
+        host.log_ready();
         self.tell_systemd("STATUS=Ready to accept connections\nREADY=1\n");
-        let code = turn::run(&mut engine, &mut host)?;
+        turn::run(&mut engine, &mut host)?;
         self.tell_systemd("STOPPING=1\n");
         if let Some(path) = pid_file {
             self.log(Level::Notice, "Removing the pid file.");
             if let Err(error) = process::remove_pid_file(&path) {
-                self.log(Level::Warning, &format!("Can't remove the pid file: {}", error_text(&error)));
+                self.log(
+                    Level::Warning,
+                    &format!("Can't remove the pid file: {}", error_text(&error)),
+                );
             }
         }
         host.close_listeners();
         self.log(Level::Warning, "Redis is now ready to exit, bye bye...");
         // Freeing a large data set entry by entry would only delay the exit.
         std::mem::forget(engine);
-        Ok(code)
+        Ok(())
     }
 
     fn tell_systemd(&self, lines: &str) {
         if self.supervisor == Some(Supervisor::Systemd)
             && let Err(error) = process::notify_systemd(lines)
         {
-            self.log(Level::Warning, &format!("systemd supervision error: sd_notify: {}", error_text(&error)));
+            self.log(
+                Level::Warning,
+                &format!(
+                    "systemd supervision error: sd_notify: {}",
+                    error_text(&error)
+                ),
+            );
         }
     }
 
@@ -243,13 +294,20 @@ impl Server {
         if named.is_empty() && !(config.daemonize && self.supervisor.is_none()) {
             return None;
         }
-        let path = if named.is_empty() { PathBuf::from("/var/run/redis.pid") } else { path_of(named) };
+        let path = if named.is_empty() {
+            PathBuf::from("/var/run/redis.pid")
+        } else {
+            path_of(named)
+        };
         // `dir` may change; the file is to be found again at the end.
         let path = std::path::absolute(&path).unwrap_or(path);
         match process::write_pid_file(&path) {
             Ok(()) => Some(path),
             Err(error) => {
-                self.log(Level::Warning, &format!("Failed to write PID file: {}", error_text(&error)));
+                self.log(
+                    Level::Warning,
+                    &format!("Failed to write PID file: {}", error_text(&error)),
+                );
                 None
             }
         }
@@ -277,10 +335,19 @@ fn log_supervision(
             Level::Notice,
             "Supervised by systemd. Please make sure you set appropriate values for TimeoutStartSec and TimeoutStopSec in your service unit.",
         ),
-        (Some(Supervisor::Upstart), _) => say(Level::Notice, "supervised by upstart, will stop to signal readiness."),
+        (Some(Supervisor::Upstart), _) => say(
+            Level::Notice,
+            "supervised by upstart, will stop to signal readiness.",
+        ),
         (None, Some(Err(error))) => match config.supervised {
-            config::Supervised::Upstart => say(Level::Warning, "upstart supervision requested, but UPSTART_JOB not found!"),
-            _ => say(Level::Warning, &format!("systemd supervision error: {}!", error_text(&error))),
+            config::Supervised::Upstart => say(
+                Level::Warning,
+                "upstart supervision requested, but UPSTART_JOB not found!",
+            ),
+            _ => say(
+                Level::Warning,
+                &format!("systemd supervision error: {}!", error_text(&error)),
+            ),
         },
         (None, _) => {}
     }
@@ -303,12 +370,14 @@ fn open_log(config: &Config) -> std::io::Result<Logger> {
     Logger::new(&LogConfig {
         level: log_level(config),
         file: file.as_deref(),
-        syslog: facility.filter(|_| config.syslog_enabled).map(|f| (ident.as_str(), f)),
+        syslog: facility
+            .filter(|_| config.syslog_enabled)
+            .map(|f| (ident.as_str(), f)),
     })
 }
 
-/// 40 hexadecimal digits, to name this run of the process.
-pub fn run_id() -> Result<String, getrandom::Error> {
+/// 40 hexadecimal digits, to name this run of the process or its data set's history.
+fn random_id() -> Result<String, getrandom::Error> {
     let mut bytes = [0u8; 20];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())

@@ -1,11 +1,13 @@
 //! The event loop. A turn: wait, read every ready socket and execute what came, end the engine's
 //! turn, write replies, close what is to be closed. Nothing in it waits for a disk.
 
-use crate::host::{Ending, ServerHost};
+use crate::error_text;
+use crate::host::ServerHost;
 use crate::listen;
+use engine::host::LogLevel;
 use engine::{Engine, Host, SessionId};
+use runtime::address::Address;
 use runtime::reactor::{ConnId, Event, ReadOutcome, WriteOutcome};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// The buffer all sessions without pending input are read into, one after the other.
@@ -22,8 +24,8 @@ struct Loop {
     closing: Vec<SessionId>,
 }
 
-/// Runs until shutdown; returns the process's exit code.
-pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<ExitCode, String> {
+/// Runs until shutdown.
+pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<(), String> {
     let mut events = Vec::with_capacity(1024);
     let mut state = Loop {
         sessions: Vec::new(),
@@ -33,7 +35,9 @@ pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<ExitCode, Strin
     };
     loop {
         let deadline = Instant::now() + Duration::from_millis(engine.next_timeout_ms() as u64);
-        host.reactor.wait(Some(deadline), &mut events).map_err(|e| format!("the event loop failed: {e}"))?;
+        host.reactor
+            .wait(Some(deadline), &mut events)
+            .map_err(|e| format!("the event loop failed: {e}"))?;
         host.begin_turn();
         engine.begin_turn(host);
         for event in events.drain(..) {
@@ -43,16 +47,10 @@ pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<ExitCode, Strin
         state.write_replies(engine, host);
         state.close_sessions(engine, host);
         engine.turn_done(host);
-        if let Some(ending) = host.ending.take() {
-            return Ok(finish(ending));
+        host.renew(engine);
+        if host.ending {
+            return Ok(());
         }
-    }
-}
-
-fn finish(ending: Ending) -> ExitCode {
-    match ending {
-        Ending::Clean => ExitCode::SUCCESS,
-        Ending::Failed => ExitCode::FAILURE,
     }
 }
 
@@ -67,19 +65,29 @@ impl Loop {
             }
             Event::Accepted { conn, peer, .. } => self.accept(engine, host, conn, &peer),
             Event::AcceptFailed { error, .. } => {
-                host.log(engine::host::LogLevel::Warning, &format!("Accepting client connection: accept: {error}"));
+                let text = format!(
+                    "Accepting client connection: accept: {}",
+                    error_text(&error)
+                );
+                host.log(LogLevel::Warning, &text);
             }
-            Event::Signal(signal) => host.on_signal(signal),
+            Event::Signal(signal) => host.on_signal(signal, &engine.config),
             Event::Wake => {}
         }
     }
 
     fn session(&self, conn: ConnId) -> Option<SessionId> {
-        self.sessions.get(conn.index())?.filter(|(c, _)| *c == conn).map(|(_, id)| id)
+        self.sessions
+            .get(conn.index())?
+            .filter(|(c, _)| *c == conn)
+            .map(|(_, id)| id)
     }
 
-    fn accept(&mut self, engine: &mut Engine, host: &mut ServerHost, conn: ConnId, peer: &runtime::address::Address) {
-        if let Some(text) = listen::refusal(engine, peer, host.max_clients) {
+    fn accept(&mut self, engine: &mut Engine, host: &mut ServerHost, conn: ConnId, peer: &Address) {
+        if host.is_verbose() {
+            log_accepted(host, peer);
+        }
+        if let Some(text) = listen::refusal(engine, peer) {
             engine.stats.connections_rejected += 1;
             host.reactor.write(conn, text.as_bytes());
             host.reactor.close(conn);
@@ -87,7 +95,9 @@ impl Loop {
         }
         let _ = host.reactor.set_nodelay(conn, true);
         if engine.config.tcp_keepalive > 0 {
-            let _ = host.reactor.set_keepalive(conn, engine.config.tcp_keepalive);
+            let _ = host
+                .reactor
+                .set_keepalive(conn, engine.config.tcp_keepalive);
         }
         let id = engine.connect(listen::describe(&host.reactor, conn, peer));
         if self.sessions.len() <= conn.index() {
@@ -117,8 +127,19 @@ impl Loop {
         };
         match outcome {
             ReadOutcome::Data(_) | ReadOutcome::WouldBlock => {}
-            ReadOutcome::Eof => self.close(engine, host, id),
-            ReadOutcome::Error(_) => self.close(engine, host, id),
+            ReadOutcome::Eof => {
+                if host.is_verbose() {
+                    log_closed(engine, host, id);
+                }
+                self.close(engine, host, id);
+            }
+            ReadOutcome::Error(error) => {
+                host.log(
+                    LogLevel::Verbose,
+                    &format!("Reading from client: {}", error_text(&error)),
+                );
+                self.close(engine, host, id);
+            }
         }
     }
 
@@ -132,7 +153,9 @@ impl Loop {
     }
 
     fn write(&mut self, engine: &mut Engine, host: &mut ServerHost, id: SessionId) {
-        let Some(conn) = host.conn(engine, id) else { return };
+        let Some(conn) = host.conn(engine, id) else {
+            return;
+        };
         loop {
             let bytes = engine.output(id);
             if bytes.is_empty() {
@@ -151,7 +174,13 @@ impl Loop {
                     engine.sent(id, written);
                     return;
                 }
-                WriteOutcome::Error(_) => return self.close(engine, host, id),
+                WriteOutcome::Error(error) => {
+                    host.log(
+                        LogLevel::Verbose,
+                        &format!("Error writing to client: {}", error_text(&error)),
+                    );
+                    return self.close(engine, host, id);
+                }
             }
         }
     }
@@ -166,11 +195,31 @@ impl Loop {
     }
 
     fn close(&mut self, engine: &mut Engine, host: &mut ServerHost, id: SessionId) {
-        let Some(conn) = host.conn(engine, id) else { return };
+        let Some(conn) = host.conn(engine, id) else {
+            return;
+        };
         engine.disconnect(id);
         host.reactor.close(conn);
         if let Some(place) = self.sessions.get_mut(conn.index()) {
             *place = None;
         }
+    }
+}
+
+fn log_accepted(host: &mut ServerHost, peer: &Address) {
+    let text = match peer {
+        Address::Tcp(address) => format!("Accepted {}:{}", address.ip(), address.port()),
+        Address::Unix(path) => format!("Accepted connection to {path}"),
+    };
+    host.log(LogLevel::Verbose, &text);
+}
+
+fn log_closed(engine: &Engine, host: &mut ServerHost, id: SessionId) {
+    if let Some(session) = engine.sessions.get(id) {
+        let text = format!(
+            "Client closed connection {}",
+            engine.client_log_line(session)
+        );
+        host.log(LogLevel::Verbose, &text);
     }
 }

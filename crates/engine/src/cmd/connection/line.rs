@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// The client's line as log messages show it.
-    pub(crate) fn client_log_line(&self, session: &Session) -> String {
+    pub fn client_log_line(&self, session: &Session) -> String {
         self.client_line(session, None, self.settings.hide_user_data)
     }
 }

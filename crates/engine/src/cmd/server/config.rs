@@ -52,9 +52,9 @@ fn refusal(error: SetError) -> ReplyError {
 fn apply_outside(ctx: &mut Ctx<'_>, changed: &[Changed], before: &Config) -> Result<(), SetError> {
     for (done, change) in changed.iter().enumerate() {
         let name = change.id.name();
-        if let Err(reason) = ctx.host.apply_config(&[name], &ctx.engine.config) {
+        if let Err(reason) = ctx.host.apply_config(&[name], &mut ctx.engine.config) {
             for earlier in &changed[..done] {
-                if let Err(reason) = ctx.host.apply_config(&[earlier.id.name()], before) {
+                if let Err(reason) = ctx.host.apply_config(&[earlier.id.name()], &mut before.clone()) {
                     let text = format!("Failed to restore '{}' after a failed CONFIG SET: {reason}", earlier.name);
                     ctx.host.log(LogLevel::Warning, &text);
                 }

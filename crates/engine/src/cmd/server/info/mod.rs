@@ -14,8 +14,12 @@ mod data;
 mod memory;
 mod node;
 
+use ::commands::CommandId;
 use crate::ctx::{Args, Ctx};
+use crate::engine::{ConnInfo, Engine, SessionId};
 use crate::error::Outcome;
+use crate::host::Host;
+use resp::Writer;
 use std::fmt::{Display, Write};
 
 pub(crate) use memory::human;
@@ -95,6 +99,22 @@ pub fn info(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     }
     ctx.out.verbatim(&text.0, "txt");
     Ok(())
+}
+
+impl Engine {
+    /// INFO without a client that asks, for crash reports.
+    pub fn report(&mut self, host: &mut dyn Host) -> String {
+        let nowhere = SessionId { index: u32::MAX, generation: 0 };
+        let mut session = self.session_of(nowhere, 0, ConnInfo::default());
+        let mut out = Writer::new(session.version);
+        let command = CommandId::Info;
+        let mut ctx = Ctx { engine: self, session: &mut session, out: &mut out, host, command };
+        let mut text = Text::default();
+        for section in SECTIONS.iter().filter(|section| section.in_default) {
+            (section.write)(&mut ctx, &mut text);
+        }
+        text.0
+    }
 }
 
 /// Which sections the arguments ask for. Names that nobody knows are nobody's error.
