@@ -62,7 +62,8 @@ pub struct ServerHost {
     dropping: Arc<Dropping>,
     clock: Clock,
     epoch: Instant,
-    renewed: Instant,
+    /// None before the first time, which is the first turn.
+    renewed: Option<Instant>,
     config_file: Option<PathBuf>,
     title: String,
     run_id: String,
@@ -92,7 +93,7 @@ impl ServerHost {
             started_unix_ms: clock.now().unix_ms(),
             clock,
             epoch: now,
-            renewed: now,
+            renewed: None,
             config_file: identity.config_file,
             title: identity.title,
             run_id: identity.run_id,
@@ -130,10 +131,10 @@ impl ServerHost {
     /// What is to be done now and then, whatever the clients do.
     pub fn renew(&mut self, engine: &mut Engine) {
         let now = Instant::now();
-        if now - self.renewed < RENEWAL {
+        if self.renewed.is_some_and(|at| now - at < RENEWAL) {
             return;
         }
-        self.renewed = now;
+        self.renewed = Some(now);
         runtime::alloc::calibrate();
         if engine.config.crash_log_enabled {
             runtime::crash::publish_info(engine.report(self));

@@ -38,7 +38,7 @@ impl Host for TestHost {
         String::new()
     }
     fn purge_allocator(&mut self) {}
-    fn apply_config(&mut self, _changed: &[&'static str], _config: &Config) -> Result<(), String> {
+    fn apply_config(&mut self, _changed: &[&'static str], _config: &mut Config) -> Result<(), String> {
         Ok(())
     }
     fn rewrite_config(&mut self, _config: &Config, _every_option: bool) -> Result<(), String> {
