@@ -136,7 +136,7 @@ fn sleep(ctx: &mut Ctx<'_>, seconds: &[u8]) {
 
 fn packed_threshold(ctx: &mut Ctx<'_>, size: &[u8]) -> Outcome {
     let bytes = config::parse_memory(size)
-        .filter(|bytes| *bytes != 1 && *bytes < PACKED_THRESHOLD_MAX)
+        .filter(|bytes| *bytes < PACKED_THRESHOLD_MAX)
         .ok_or(ReplyError::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
     ctx.engine.debug.list_packed_threshold_bytes = bytes as usize;
     ctx.engine.apply_settings();
