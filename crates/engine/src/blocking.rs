@@ -176,7 +176,7 @@ impl Engine {
         let mut at = 0;
         let most = self.blocking.by_key.get(entry).map_or(0, VecDeque::len);
         for _ in 0..most {
-            let Some(kind) = self.keyspace.peek(db, key).map(|e| e.kind()) else { return };
+            let Some(kind) = self.keyspace.type_of(db, key) else { return };
             let Some(&id) = self.blocking.by_key.get(entry).and_then(|queue| queue.get(at)) else { return };
             let session = self.sessions.get(id).and_then(|s| s.blocked.as_ref());
             let is_wanted = session.is_some_and(|blocked| blocked.wants == kind);

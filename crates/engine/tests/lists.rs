@@ -290,3 +290,70 @@ fn nobody_is_served_while_clients_are_paused() {
     world.end_turn();
     assert_eq!(world.received(waiter), "*2 $1 l $1 x");
 }
+
+#[test]
+fn an_expired_key_serves_nobody_and_stays_for_its_own_end() {
+    let mut world = World::new();
+    world.engine.effects.enabled = true;
+    world.engine.keyspace.journal.track_removals = true;
+    world.engine.active_expire = false;
+    let [waiter, other] = [world.client(), world.client()];
+    for request in ["select 1", "rpush l x", "pexpire l 100"] {
+        world.call(other, request);
+    }
+    world.wait_ms(101);
+    world.call(waiter, "brpop l 10");
+    world.call(other, "swapdb 0 1");
+    world.call(other, "select 0");
+    assert_eq!(world.received(waiter), "");
+    assert_eq!(world.engine.blocking.count(), 1);
+    let effects = world.effects();
+    assert_eq!(
+        effects.last().map(String::as_str),
+        Some("swapdb 0 1"),
+        "{effects:?}"
+    );
+    assert_eq!(world.call(other, "exists l"), ":0");
+    assert_eq!(world.effects(), ["DEL l"]);
+    world.call(other, "rpush l y");
+    assert_eq!(world.received(waiter), "*2 $1 l $1 y");
+}
+
+#[test]
+fn served_clients_come_before_the_next_request() {
+    let mut world = World::new();
+    world.engine.effects.enabled = true;
+    let [a, b, pusher] = [world.client(), world.client(), world.client()];
+    world.call(a, "blmove src dst left right 0");
+    world.call(b, "blmove dst src right left 0");
+    let pipeline = b"set before 1\r\nlpush src x\r\nset after 1\r\n";
+    world.engine.feed(pusher.0, pipeline, &mut world.host);
+    let expected = [
+        "set before 1",
+        "lpush src x",
+        "LMOVE src dst left right",
+        "LMOVE dst src right left",
+        "set after 1",
+    ];
+    assert_eq!(world.effects(), expected);
+}
+
+#[test]
+fn a_transaction_ends_before_anybody_is_served() {
+    let mut world = World::new();
+    let [a, b, pusher] = [world.client(), world.client(), world.client()];
+    world.call(a, "blpop l m 0");
+    world.call(b, "blpop m 0");
+    for request in [
+        "multi",
+        "rpush m 1",
+        "rpush m 2",
+        "rpush l 3",
+        "lpop m",
+        "exec",
+    ] {
+        world.call(pusher, request);
+    }
+    assert_eq!(world.received(a), "*2 $1 l $1 3");
+    assert_eq!(world.received(b), "*2 $1 m $1 2");
+}

@@ -218,6 +218,12 @@ impl Keyspace {
         db.tables[db.table_index(key)].find(db.hash(key), key).map(Entry)
     }
 
+    /// The key's type, if it is there. Leaves everything as it is, even an expired key.
+    pub fn type_of(&self, db: u32, key: &[u8]) -> Option<Type> {
+        let entry = Entry(self.dbs[db as usize].find(key)?);
+        (!self.is_expired(&entry)).then(|| entry.kind())
+    }
+
     /// A look-up by a writing command: notes the access, counts nothing.
     #[inline]
     pub(crate) fn find_mut(&mut self, db: u32, key: &[u8]) -> Option<EntryMut<'_, Value>> {

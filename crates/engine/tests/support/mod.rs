@@ -82,7 +82,11 @@ impl World {
     }
 
     pub fn client(&mut self) -> Client {
-        Client(self.engine.connect(ConnInfo::default()))
+        let info = ConnInfo {
+            is_local: true,
+            ..ConnInfo::default()
+        };
+        Client(self.engine.connect(info))
     }
 
     /// Sends one request and returns what has come back, in one turn.

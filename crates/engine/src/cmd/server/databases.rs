@@ -86,7 +86,7 @@ fn signal_blocked(ctx: &mut Ctx<'_>, db: u32) {
     let keys = ctx.engine.blocking.keys_of_db(db);
     let keyspace: &mut Keyspace = &mut ctx.engine.keyspace;
     for key in keys {
-        if keyspace.exists(db, &key) {
+        if keyspace.type_of(db, &key).is_some() {
             keyspace.journal.ready(db, &key);
         }
     }
