@@ -12,6 +12,7 @@ const START_US: i64 = 1_700_000_000_000_000;
 
 pub struct TestHost {
     pub now_us: i64,
+    pub log: Vec<String>,
 }
 
 impl Host for TestHost {
@@ -24,7 +25,9 @@ impl Host for TestHost {
     fn used_memory(&mut self) -> u64 {
         0
     }
-    fn log(&mut self, _level: LogLevel, _text: &str) {}
+    fn log(&mut self, _level: LogLevel, text: &str) {
+        self.log.push(text.into());
+    }
     fn process(&mut self) -> ProcessInfo {
         ProcessInfo::default()
     }
@@ -65,6 +68,7 @@ impl Host for TestHost {
 pub struct World {
     pub engine: Engine,
     pub host: TestHost,
+    clients: u64,
 }
 
 /// A connection to the [`World`]'s engine.
@@ -73,20 +77,34 @@ pub struct Client(pub SessionId);
 
 impl World {
     pub fn new() -> World {
+        World::with(|_| {})
+    }
+
+    /// A world whose configuration is not the default one.
+    pub fn with(configure: impl FnOnce(&mut Config)) -> World {
+        let mut config = Config::default();
+        configure(&mut config);
         let mut world = World {
-            engine: Engine::new(Config::default(), 1, START_US),
-            host: TestHost { now_us: START_US },
+            engine: Engine::new(config, 1, START_US),
+            host: TestHost { now_us: START_US, log: Vec::new() },
+            clients: 0,
         };
         world.engine.refresh_time(&mut world.host);
         world
     }
 
+    /// The first client's address is 127.0.0.1:1, and so on.
     pub fn client(&mut self) -> Client {
-        let info = ConnInfo {
-            is_local: true,
-            ..ConnInfo::default()
-        };
-        Client(self.engine.connect(info))
+        self.clients += 1;
+        let addr = format!("127.0.0.1:{}", self.clients);
+        Client(self.engine.connect(ConnInfo { conn: self.clients, addr, is_local: true, ..ConnInfo::default() }))
+    }
+
+    /// Sends bytes, line ends written as `\n`, and returns what has come back, in one turn.
+    pub fn say(&mut self, client: Client, text: &str) -> String {
+        self.engine.feed(client.0, text.replace('\n', "\r\n").as_bytes(), &mut self.host);
+        self.end_turn();
+        self.received(client)
     }
 
     /// Sends one request and returns what has come back, in one turn.
@@ -108,6 +126,9 @@ impl World {
 
     pub fn end_turn(&mut self) {
         self.engine.end_of_turn(&mut self.host);
+        let mut closing = Vec::new();
+        self.engine.take_closing(&mut closing);
+        closing.into_iter().for_each(|id| self.engine.disconnect(id));
     }
 
     /// Takes what the client was sent since it was last asked, line ends shown as blanks.

@@ -3,7 +3,7 @@
 //!
 //! There is one user, `default`; its password is `requirepass`.
 //!
-//! Tests: `crates/engine/tests/sessions/`.
+//! Tests: `crates/engine/tests/sessions.rs`.
 
 mod client;
 mod kill;

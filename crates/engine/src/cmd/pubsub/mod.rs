@@ -2,7 +2,7 @@
 //!
 //! Messages to the calling session itself go behind the reply of the command that caused them.
 //!
-//! Tests: `crates/engine/tests/sessions/`.
+//! Tests: `crates/engine/tests/sessions.rs`.
 
 use crate::cmd::help;
 use crate::ctx::{Args, Ctx};

@@ -3,7 +3,7 @@
 //! A transaction's commands run one after the other like any others; what they did goes out as one
 //! unit, between MULTI and EXEC.
 //!
-//! Tests: `crates/engine/tests/sessions/`.
+//! Tests: `crates/engine/tests/sessions.rs`.
 
 use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
