@@ -19,6 +19,8 @@ use smallvec::SmallVec;
 const BATCH: usize = 32;
 /// A session's own input buffer begins with this.
 const INPUT_BYTES: usize = 16 * 1024;
+/// The least room that is worth a read.
+const READ_MIN_BYTES: usize = 4 * 1024;
 /// Arguments from this size on get their room at once.
 const BIG_ARG_BYTES: usize = 32 * 1024;
 
@@ -89,23 +91,23 @@ impl Engine {
         }
         session.input.reserve(rest.len().max(INPUT_BYTES));
         session.input.extend_from_slice(rest);
-        self.make_room(session);
-    }
-
-    /// Room for a large argument whose length is known, so that the buffer does not grow by steps.
-    fn make_room(&mut self, session: &mut Session) {
-        let missing = session.parser.missing_bytes(session.input.len());
-        if missing >= BIG_ARG_BYTES {
-            session.input.reserve_exact(missing);
-        }
-        session.input_peak_bytes = session.input_peak_bytes.max(session.input.len());
+        make_room(session);
     }
 
     /// A buffer to receive into directly, if the session is in the middle of a request: saves one
     /// copy of large values. Call [`Engine::fed_directly`] after appending to it.
     pub fn direct_input(&mut self, id: SessionId) -> Option<&mut Vec<u8>> {
         let session = self.sessions.get_mut(id)?;
-        (session.parser.is_mid_request() && !session.input.is_empty()).then_some(&mut session.input)
+        if !session.parser.is_mid_request() || session.input.is_empty() {
+            return None;
+        }
+        make_room(session);
+        let room = session.input.capacity() - session.input.len();
+        let missing = session.parser.missing_bytes(session.input.len());
+        if room < READ_MIN_BYTES && (missing == 0 || room < missing) {
+            session.input.reserve(INPUT_BYTES);
+        }
+        Some(&mut session.input)
     }
 
     /// `count` bytes were appended to [`Engine::direct_input`].
@@ -143,7 +145,7 @@ impl Engine {
         // An empty buffer is kept for a while: see `clients`.
         input.drain(..used);
         session.input = input;
-        self.make_room(session);
+        make_room(session);
     }
 
     /// Executes requests at the front of `buf`; returns how many bytes they were. The parser is
@@ -382,6 +384,15 @@ impl Engine {
         host.log(LogLevel::Warning, &text);
         session.flags.set(SessionFlags::CLOSE_ASAP, true);
     }
+}
+
+/// Room for a large argument whose length is known, so that the buffer does not grow by steps.
+fn make_room(session: &mut Session) {
+    let missing = session.parser.missing_bytes(session.input.len());
+    if missing >= BIG_ARG_BYTES {
+        session.input.reserve_exact(missing);
+    }
+    session.input_peak_bytes = session.input_peak_bytes.max(session.input.len());
 }
 
 fn confirms_by_message(id: CommandId) -> bool {

@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 /// The buffer all sessions without pending input are read into, one after the other.
 const READ_BYTES: usize = 64 * 1024;
-/// Room made at once for the rest of a large request.
-const DIRECT_BYTES: usize = 1024 * 1024;
 
 /// What the loop keeps between turns.
 struct Loop {
@@ -109,9 +107,6 @@ impl Loop {
     fn read(&mut self, engine: &mut Engine, host: &mut ServerHost, conn: ConnId) {
         let Some(id) = self.session(conn) else { return };
         let outcome = if let Some(buf) = engine.direct_input(id) {
-            if buf.capacity() - buf.len() < READ_BYTES {
-                buf.reserve(DIRECT_BYTES.min(buf.len().max(READ_BYTES)));
-            }
             let outcome = host.reactor.read(conn, buf);
             if let ReadOutcome::Data(count) = outcome {
                 engine.fed_directly(id, count, host);
