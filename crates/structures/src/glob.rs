@@ -3,7 +3,10 @@
 //! Linear in practice and never worse than pattern times text: after a mismatch only the last `*`
 //! is retried, because an earlier one cannot do better. Quirks (observed): an unclosed class extends
 //! to the end of the pattern, a reversed range is turned round, a backslash at the very end stands
-//! for itself.
+//! for itself, a pattern that needs more than 1000 stars matches nothing.
+
+/// Stars (counted once where they stand together) that a match may pass.
+const STARS_MAX: usize = 1000;
 
 /// Whether `text` matches `pattern` as a whole.
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
@@ -24,10 +27,20 @@ fn run(pattern: &[u8], text: &[u8], fold: bool) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on after the last star: pattern position behind it, text position it reached.
     let mut star: Option<(usize, usize)> = None;
+    let mut stars = 0;
     loop {
         if p < pattern.len() && pattern[p] == b'*' {
-            star = Some((p + 1, t));
-            p += 1;
+            while p < pattern.len() && pattern[p] == b'*' {
+                p += 1;
+            }
+            if p == pattern.len() {
+                return true;
+            }
+            stars += 1;
+            if stars > STARS_MAX {
+                return false;
+            }
+            star = Some((p, t));
             continue;
         }
         if t == text.len() {
@@ -113,6 +126,12 @@ mod tests {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), *expected, "{pattern} {text}");
         }
         assert!(matches_ignore_case(b"H[A-C]LLO", b"hbllo"));
+    }
+
+    #[test]
+    fn more_than_a_thousand_stars_match_nothing() {
+        assert!(matches(&b"*?".repeat(1000), &[b'a'; 1000]));
+        assert!(!matches(&b"*?".repeat(1001), &[b'a'; 1001]));
     }
 
     #[test]
