@@ -96,6 +96,9 @@ impl Engine {
             }
             let Some(session) = self.sessions.get_mut(id) else { continue };
             self.client_memory.forget(session);
+            // Free at once, so that no key has to make room for it.
+            session.output.clear();
+            session.input = Vec::new();
             if let Some(session) = self.sessions.get(id) {
                 host.log(LogLevel::Notice, &format!("Evicting client: {}", self.client_log_line(session)));
             }

@@ -117,6 +117,8 @@ impl Engine {
 
     /// Frees memory if there is too much, and refuses what would need more.
     fn check_memory(&mut self, session: &Session, id: CommandId, host: &mut dyn Host) -> Outcome {
+        // Clients before keys: a reply that nobody reads is worth less than data.
+        self.evict_clients(host);
         let fits = self.free_memory(host);
         if fits {
             return Ok(());

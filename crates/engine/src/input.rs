@@ -76,11 +76,12 @@ impl Engine {
         if session.input.is_empty() && !session.is_stopped() {
             let used = self.run(&mut session, data, host);
             self.keep_input(&mut session, &data[used..]);
+            self.check_query_buffer(&mut session, host);
         } else {
             session.input.extend_from_slice(data);
+            self.check_query_buffer(&mut session, host);
             self.run_input(&mut session, host);
         }
-        self.check_query_buffer(&mut session, host);
         self.finish(session);
     }
 
@@ -117,8 +118,8 @@ impl Engine {
         session.last_used_ms = self.now_us / 1000;
         self.stats.net_in_bytes += count as u64;
         self.stats.reads_processed += 1;
-        self.run_input(&mut session, host);
         self.check_query_buffer(&mut session, host);
+        self.run_input(&mut session, host);
         self.finish(session);
     }
 
@@ -372,7 +373,8 @@ impl Engine {
         host.log(LogLevel::Verbose, &format!("{what} from client: {client}"));
     }
 
-    /// Closes a client whose unexecuted input exceeds `client-query-buffer-limit`.
+    /// Closes a client whose unexecuted input exceeds `client-query-buffer-limit`; to be called before
+    /// it runs, because a request that alone is beyond the limit must not run.
     fn check_query_buffer(&mut self, session: &mut Session, host: &mut dyn Host) {
         let bytes = session.input.len() + session.queued_bytes;
         if bytes <= self.settings.query_buffer_limit_bytes {
