@@ -18,6 +18,8 @@ enum Rule {
     Clock(i64),
     /// Numbers may be written differently if they are the same number.
     SameNumbers,
+    /// Anything, if the request has this word.
+    Undefined(&'static str),
     /// An integer that may be smaller with us.
     AtMostTheirs,
     /// Refused by us, with this error, whatever Redis 7.0 says.
@@ -33,6 +35,34 @@ enum Rule {
 
 /// Command (`Z*` for all that begin so, `*SCAN` for all that end so), rule, reason.
 const TABLE: &[(&str, Rule, &str)] = &[
+    (
+        "ZRANGE",
+        Rule::Undefined("BYLEX"),
+        "undefined where scores differ",
+    ),
+    (
+        "ZRANGEBYLEX",
+        Rule::Undefined("ZRANGEBYLEX"),
+        "undefined where scores differ",
+    ),
+    (
+        "ZREVRANGEBYLEX",
+        Rule::Undefined("ZREVRANGEBYLEX"),
+        "undefined where scores differ",
+    ),
+    (
+        "ZLEXCOUNT",
+        Rule::Undefined("ZLEXCOUNT"),
+        "undefined where scores differ",
+    ),
+    (
+        "EXPIRE",
+        Rule::Undefined("GT"),
+        "two equal relative expiries, compared by each clock",
+    ),
+    ("EXPIRE", Rule::Undefined("LT"), "as above"),
+    ("PEXPIRE", Rule::Undefined("GT"), "as above"),
+    ("PEXPIRE", Rule::Undefined("LT"), "as above"),
     ("KEYS", Rule::AnyOrder, "hash table order"),
     ("SMEMBERS", Rule::AnyOrder, "hash table order"),
     ("SINTER", Rule::AnyOrder, "hash table order"),
@@ -248,12 +278,21 @@ fn is_allowed(request: &Request, ours: &Node, theirs: &Node) -> bool {
         .any(|(_, rule, _)| match rule {
             Rule::AnyOrder => ours.sorted(1) == theirs.sorted(1),
             Rule::AnyOrderOfPairs => ours.sorted(2) == theirs.sorted(2),
-            Rule::Scan => same_scan(ours, theirs, 1),
-            Rule::ScanPairs => same_scan(ours, theirs, 2),
+            Rule::Scan => same_scan(request, ours, theirs, 1),
+            Rule::ScanPairs => same_scan(request, ours, theirs, 2),
             Rule::Clock(most) => match (ours.integer(), theirs.integer()) {
                 (Some(a), Some(b)) => a > 0 && b > 0 && a.abs_diff(b) <= most.unsigned_abs(),
                 _ => false,
             },
+            Rule::Undefined(word) => {
+                let is_meant = request
+                    .args
+                    .iter()
+                    .any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+                let are_lists =
+                    matches!((ours, theirs), (Node::Aggregate(..), Node::Aggregate(..)));
+                is_meant && (are_lists || (ours.integer().is_some() && theirs.integer().is_some()))
+            }
             Rule::AtMostTheirs => match (ours.integer(), theirs.integer()) {
                 (Some(a), Some(b)) => a <= b,
                 _ => false,
@@ -269,11 +308,14 @@ fn leaf(reply: &str) -> Node {
     Node::Leaf(reply.as_bytes().to_vec())
 }
 
-fn same_scan(ours: &Node, theirs: &Node, group: usize) -> bool {
+/// What a cursor of nobody's stands for is each server's own affair.
+fn same_scan(request: &Request, ours: &Node, theirs: &Node, group: usize) -> bool {
     match (ours, theirs) {
         (Node::Aggregate(_, ours), Node::Aggregate(_, theirs)) => match (&ours[..], &theirs[..]) {
             ([cursor, ours], [their_cursor, theirs]) => {
-                cursor == their_cursor && ours.sorted(group) == theirs.sorted(group)
+                let is_invented =
+                    request.args.get(2).is_none_or(|cursor| cursor != b"0") && !request.is("SCAN");
+                is_invented || cursor == their_cursor && ours.sorted(group) == theirs.sorted(group)
             }
             _ => false,
         },

@@ -34,8 +34,9 @@ impl Conditions {
                 b"gt" => &mut parsed.later,
                 b"lt" => &mut parsed.earlier,
                 _ => {
+                    let shown = option.split(|&b| b == 0).next().unwrap_or_default();
                     return Err(ReplyError::bytes(
-                        [b"ERR Unsupported option ", *option].concat(),
+                        [b"ERR Unsupported option ", shown].concat(),
                     ));
                 }
             };
