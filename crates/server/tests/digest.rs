@@ -34,12 +34,16 @@ impl Random {
             2 => format!("element:{}", self.below(100_000)).into_bytes(),
             3 => vec![b'x'; self.below(100) as usize],
             4 => self.next().to_le_bytes().to_vec(),
-            _ => (self.next() as i64 >> self.below(60)).to_string().into_bytes(),
+            _ => (self.next() as i64 >> self.below(60))
+                .to_string()
+                .into_bytes(),
         }
     }
 
     fn score(&mut self) -> Vec<u8> {
-        (((self.next() >> 40) as f64 - 8_000_000.0) * 0.25).to_string().into_bytes()
+        (((self.next() >> 40) as f64 - 8_000_000.0) * 0.25)
+            .to_string()
+            .into_bytes()
     }
 
     /// How many elements: mostly few, sometimes beyond the packed encodings.
@@ -54,7 +58,9 @@ impl Random {
 type Command = Vec<Vec<u8>>;
 
 fn words(text: &str) -> Command {
-    text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+    text.split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect()
 }
 
 /// The commands that make key number `number`.
@@ -64,7 +70,9 @@ fn key_commands(random: &mut Random, number: u64) -> Vec<Command> {
         1 => format!("key:{number}"),
         _ => format!("a rather long name for key number {number} of this data set"),
     };
-    let with = |name: &str, rest: Vec<Vec<u8>>| [vec![name.into(), key.clone().into_bytes()], rest].concat();
+    let with = |name: &str, rest: Vec<Vec<u8>>| {
+        [vec![name.into(), key.clone().into_bytes()], rest].concat()
+    };
     let elements = |random: &mut Random| {
         let size = random.size();
         (0..size).map(|_| random.element()).collect::<Vec<_>>()
@@ -79,13 +87,34 @@ fn key_commands(random: &mut Random, number: u64) -> Vec<Command> {
         }
         6 => {
             let size = random.size();
-            with("ZADD", (0..size).flat_map(|_| [random.score(), random.element()]).collect())
+            with(
+                "ZADD",
+                (0..size)
+                    .flat_map(|_| [random.score(), random.element()])
+                    .collect(),
+            )
         }
-        _ => with("APPEND", vec![random.element(), ].into_iter().map(|e| if e.is_empty() { b"?".to_vec() } else { e }).collect()),
+        _ => with(
+            "APPEND",
+            vec![random.element()]
+                .into_iter()
+                .map(|e| if e.is_empty() { b"?".to_vec() } else { e })
+                .collect(),
+        ),
     }];
     match random.below(20) {
-        0 => commands.push(with("PEXPIREAT", vec![(4_000_000_000_000 + random.below(1000)).to_string().into_bytes()])),
-        1 => commands.push(with("RENAME", vec![format!("renamed:{number}").into_bytes()])),
+        0 => commands.push(with(
+            "PEXPIREAT",
+            vec![
+                (4_000_000_000_000 + random.below(1000))
+                    .to_string()
+                    .into_bytes(),
+            ],
+        )),
+        1 => commands.push(with(
+            "RENAME",
+            vec![format!("renamed:{number}").into_bytes()],
+        )),
         2 => commands.push(with("DEL", Vec::new())),
         // An error for most types, the same on both sides.
         3 => commands.push(with("INCR", Vec::new())),
@@ -112,13 +141,20 @@ fn run(ours: &mut Connection, theirs: &mut Connection, batch: &mut Vec<Command>)
     }
     for command in batch.drain(..) {
         let (our_reply, their_reply) = (ours.receive(), theirs.receive());
-        assert_eq!(our_reply, their_reply, "{}", testkit::render(&our_reply) + &format!(" {command:?}"));
+        assert_eq!(
+            our_reply,
+            their_reply,
+            "{}",
+            testkit::render(&our_reply) + &format!(" {command:?}")
+        );
     }
 }
 
 #[test]
 fn a_hundred_thousand_keys_of_all_types_have_redis_digest() {
-    let Some(reference) = Options::reference() else { return };
+    let Some(reference) = Options::reference() else {
+        return;
+    };
     let (our_server, their_server) = (start(Options::redan()), start(reference));
     let (mut ours, mut theirs) = (our_server.client(), their_server.client());
     let mut random = Random(SEED);
@@ -132,13 +168,18 @@ fn a_hundred_thousand_keys_of_all_types_have_redis_digest() {
     run(&mut ours, &mut theirs, &mut batch);
     let sizes = (ours.command(&["DBSIZE"]), theirs.command(&["DBSIZE"]));
     assert_eq!(sizes.0, sizes.1);
-    let digests = (ours.command(&["DEBUG", "DIGEST"]), theirs.command(&["DEBUG", "DIGEST"]));
+    let digests = (
+        ours.command(&["DEBUG", "DIGEST"]),
+        theirs.command(&["DEBUG", "DIGEST"]),
+    );
     assert_eq!(digests.0, digests.1, "seed {SEED}");
 }
 
 #[test]
 fn digest_of_values_agrees_for_each_type_and_for_no_key() {
-    let Some(reference) = Options::reference() else { return };
+    let Some(reference) = Options::reference() else {
+        return;
+    };
     let (our_server, their_server) = (start(Options::redan()), start(reference));
     let (mut ours, mut theirs) = (our_server.client(), their_server.client());
     let mut batch: Vec<Command> = [

@@ -1,0 +1,133 @@
+//! What the process tests of this crate share: a directory of their own, and servers started with
+//! exactly the arguments given, where `testkit::Server` would add its own.
+
+#![allow(dead_code, reason = "each test program uses the part it needs")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use testkit::{Connection, DEADLINE, peer, poll_for, poll_until};
+
+/// A directory that disappears with its test.
+pub struct Directory(PathBuf);
+
+impl Directory {
+    pub fn new() -> Directory {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("redan-process-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::remove_dir_all(&path).ok();
+        std::fs::create_dir_all(&path).expect("create a directory");
+        // As the server will name it.
+        Directory(path.canonicalize().expect("it is there"))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.file(name), text).expect("write a file");
+        self.file(name).display().to_string()
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        let bytes = std::fs::read(self.file(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// `redan server` to be run here.
+    pub fn redan(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(peer::redan());
+        command
+            .arg("server")
+            .args(args)
+            .current_dir(&self.0)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a server that ends by itself.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.redan(args).output().expect("redan runs")
+    }
+
+    /// Starts a server whose output goes to `output.log`.
+    pub fn start(&self, command: &mut Command) -> Process {
+        let log = std::fs::File::create(self.file("output.log")).expect("create a log");
+        let child = command
+            .stdout(log.try_clone().expect("share the log"))
+            .stderr(log)
+            .spawn()
+            .expect("redan starts");
+        Process(child)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- output.log ----\n{}", self.read("output.log"));
+        }
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// A process that ends with its test.
+pub struct Process(Child);
+
+impl Process {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        poll_for(DEADLINE, "the process has ended", || {
+            self.0.try_wait().expect("our own child")
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+pub fn signal(process_id: u32, name: &str) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {process_id}")])
+        .status()
+        .expect("sh runs");
+    assert!(status.success(), "kill -{name} {process_id}");
+}
+
+/// A connection to a server that may still be starting.
+pub fn connect(port: u16) -> Connection {
+    poll_until(DEADLINE, "the server listens", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    Connection::open(port)
+}
+
+/// The value of a field of INFO.
+pub fn info(client: &mut Connection, field: &str) -> String {
+    let reply = client.command(&["INFO", "everything"]);
+    let text = reply.as_str().expect("INFO is text").to_string();
+    let prefix = format!("{field}:");
+    let line = text.lines().find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_else(|| panic!("INFO has no {field}"))
+        .to_string()
+}
+
+pub fn info_number(client: &mut Connection, field: &str) -> u64 {
+    let text = info(client, field);
+    text.parse()
+        .unwrap_or_else(|e| panic!("{field}:{text}: {e}"))
+}
