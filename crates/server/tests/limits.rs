@@ -126,7 +126,7 @@ fn a_huge_value_makes_the_round_trip() {
     let server = Server::start(&Options::redan());
     let mut client = server.client();
     let value: Vec<u8> = (0..megabytes << 20).map(|i| (i % 251) as u8).collect();
-    assert_eq!(render(&client.command(&[b"SET", b"k", &value[..]])), "OK");
+    assert_eq!(render(&client.command(&[&b"SET"[..], b"k", &value])), "OK");
     let resp::Value::Bulk(back) = client.command(&["GET", "k"]) else {
         panic!("GET of a string is a bulk reply");
     };
