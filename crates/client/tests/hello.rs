@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use testkit::{Options, Server};
 
-/// Cargo builds examples before it runs tests, beside the directory of the test programs.
+/// Cargo builds examples before it runs the tests of a package, beside the test programs' directory.
+/// Without them (`cargo test --test hello`) it is built now.
 fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a test program knows its own path");
     let profile = own
@@ -12,10 +13,13 @@ fn example(name: &str) -> PathBuf {
         .nth(2)
         .expect("<target>/<profile>/deps/<test>");
     let path = profile.join("examples").join(name);
-    assert!(
-        path.is_file(),
-        "build it: cargo build -p client --example {name}"
-    );
+    if !path.is_file() {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "-p", "client", "--example", name])
+            .status();
+        assert!(built.expect("cargo runs").success());
+    }
     path
 }
 

@@ -23,6 +23,8 @@ const INPUT_BYTES: usize = 16 * 1024;
 const READ_MIN_BYTES: usize = 4 * 1024;
 /// Arguments from this size on get their room at once.
 const BIG_ARG_BYTES: usize = 32 * 1024;
+/// Room made for an argument on its length alone.
+const AHEAD_BYTES: usize = 1024 * 1024;
 
 /// More arguments than this are not provided for between calls.
 const SPANS_KEPT: usize = 4096;
@@ -388,11 +390,13 @@ impl Engine {
     }
 }
 
-/// Room for a large argument whose length is known, so that the buffer does not grow by steps.
+/// Room for a large argument whose length is known, so that the buffer does not grow by small
+/// steps. Beyond [`AHEAD_BYTES`] no more than was already sent: announcing half a gigabyte is free.
 fn make_room(session: &mut Session) {
     let missing = session.parser.missing_bytes(session.input.len());
-    if missing >= BIG_ARG_BYTES {
-        session.input.reserve_exact(missing);
+    let room = session.input.capacity() - session.input.len();
+    if missing >= BIG_ARG_BYTES && room < missing.min(BIG_ARG_BYTES) {
+        session.input.reserve_exact(missing.min(session.input.len().max(AHEAD_BYTES)));
     }
     session.input_peak_bytes = session.input_peak_bytes.max(session.input.len());
 }
