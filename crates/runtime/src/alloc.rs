@@ -192,6 +192,9 @@ pub fn publish_thread_balance() {
 /// decides by `used_bytes`: elsewhere, what a thread has not published would count twice. For the
 /// same reason a job in progress elsewhere may count twice until the next calibration.
 pub fn calibrate() {
+    // jemalloc counts what a thread keeps in its cache as allocated; ours would come and go with the
+    // cache, by more than small limits on memory allow. An error leaves it counted.
+    let _ = control::<()>(c"thread.tcache.flush", None);
     if epoch::advance().is_err() {
         return;
     }
