@@ -109,9 +109,15 @@ impl Session {
         self.flags.has(SessionFlags::MULTI)
     }
 
-    /// Bytes received and not yet executed.
+    /// Bytes received and not yet understood: arguments that are there count in
+    /// [`Session::args_pending`].
     pub fn input_len(&self) -> usize {
-        self.input.len()
+        self.input.len().saturating_sub(self.parser.position())
+    }
+
+    /// Bytes that fit into the input buffer without its growing.
+    pub fn input_room(&self) -> usize {
+        self.input.capacity() - self.input.len()
     }
 
     pub fn input_capacity(&self) -> usize {

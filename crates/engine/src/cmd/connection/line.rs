@@ -121,7 +121,7 @@ impl Engine {
             if s.in_multi() { s.queued.len() as i64 } else { -1 },
             s.watched.len(),
             s.input_len(),
-            s.input_capacity() - s.input_len(),
+            s.input_room(),
             s.arg_bytes() + run.arg_bytes,
             s.queued_bytes
         );
