@@ -183,7 +183,7 @@ impl Engine {
         let settings = Settings::from_config(&config);
         let mut rng = Rng::new(seed);
         let mut engine = Engine {
-            keyspace: Keyspace::new(config.databases as usize, rng.next_u64(), false),
+            keyspace: Keyspace::new(config.databases, rng.next_u64(), false),
             sessions: Sessions::default(),
             settings,
             config,

@@ -292,8 +292,7 @@ impl Engine {
         scratch: &Scratch,
     ) -> Option<usize> {
         let mut args: SmallVec<[&[u8]; 24]> = SmallVec::new();
-        let mut requests = scratch.requests.iter().filter(|r| r.span_count > 0).peekable();
-        while let Some(request) = requests.next() {
+        for request in scratch.requests.iter().filter(|r| r.span_count > 0) {
             args.clear();
             let spans = &scratch.spans[request.first_span as usize..][..request.span_count as usize];
             args.extend(spans.iter().map(|s| s.of(buf)));

@@ -59,10 +59,11 @@ impl Engine {
         if let Some(at) = self.blocking.next_deadline_ms() {
             next = next.min(at);
         }
-        if self.active_expire && !self.is_paused() {
-            if let Some(at) = self.keyspace.next_expiry_ms() {
-                next = next.min(at);
-            }
+        if self.active_expire
+            && !self.is_paused()
+            && let Some(at) = self.keyspace.next_expiry_ms()
+        {
+            next = next.min(at);
         }
         if let Some((until, _)) = self.pause {
             next = next.min(until);
