@@ -81,11 +81,11 @@ pub fn node_name(value: &[u8]) -> Result<(), &'static str> {
 }
 
 pub fn ipv4(value: &[u8]) -> Result<(), &'static str> {
-    address::<std::net::Ipv4Addr>(value).ok_or("Invalid IPv4 address")
+    address::<core::net::Ipv4Addr>(value).ok_or("Invalid IPv4 address")
 }
 
 pub fn ipv6(value: &[u8]) -> Result<(), &'static str> {
-    address::<std::net::Ipv6Addr>(value).ok_or("Invalid IPv6 address")
+    address::<core::net::Ipv6Addr>(value).ok_or("Invalid IPv6 address")
 }
 
 fn address<A: std::str::FromStr>(value: &[u8]) -> Option<()> {

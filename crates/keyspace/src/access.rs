@@ -79,13 +79,4 @@ impl Access {
     pub fn idle_seconds(&self, bits: u32) -> u32 {
         self.lru_clock().wrapping_sub(bits) & LRU_CLOCK_MAX
     }
-
-    /// The bits that stand for a given idle time or counter (RESTORE, tests).
-    pub fn bits_for_idle(&self, idle_seconds: u32) -> u32 {
-        self.lru_clock().wrapping_sub(idle_seconds) & LRU_CLOCK_MAX
-    }
-
-    pub fn bits_for_frequency(&self, counter: u8) -> u32 {
-        self.minutes() << 8 | u32::from(counter)
-    }
 }

@@ -175,11 +175,10 @@ impl Keyspace {
                     offer(e.aux(), e.key());
                 }
             });
-        } else if let Some(table) = d.random_table(rng) {
-            if let Some(e) = d.tables[table].random(|| rng.next_u64()) {
+        } else if let Some(table) = d.random_table(rng)
+            && let Some(e) = d.tables[table].random(|| rng.next_u64()) {
                 offer(e.aux(), e.key());
             }
-        }
     }
 }
 

@@ -35,11 +35,10 @@ impl From<WrongType> for StringError {
 /// The cheapest form of a string: integer if it is one's canonical text, inline if short.
 #[inline]
 fn encode(bytes: &[u8]) -> NewValue<'_, Value> {
-    if bytes.len() <= 20 {
-        if let Some(n) = parse_i64(bytes) {
+    if bytes.len() <= 20
+        && let Some(n) = parse_i64(bytes) {
             return NewValue::Int(n);
         }
-    }
     if bytes.len() <= INLINE_MAX {
         NewValue::Bytes(bytes)
     } else {
@@ -106,11 +105,10 @@ impl Keyspace {
             };
             let bits = access.touch(entry.get().aux());
             entry.set_aux(bits);
-            if let Some(replaced) = entry.replace(value, TAG, new) {
-                if replaced.free_effort() > 1 {
+            if let Some(replaced) = entry.replace(value, TAG, new)
+                && replaced.free_effort() > 1 {
                     garbage.push(crate::keys::Garbage::Value(replaced));
                 }
-            }
         } else {
             if let Expiry::At(at) = expiry {
                 new = Some(at);

@@ -4,6 +4,8 @@
 //!
 //! `cargo run --release -p structures --example bench_packs`
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -8,6 +8,8 @@
 //! elements it claims to hold through random operations, and must validate again afterwards. A
 //! failure panics with the seed of its round; `--seed <that> --rounds 1` replays it.
 
+#![allow(clippy::disallowed_methods, reason = "a fuzzer runs against the clock")]
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -513,15 +513,14 @@ impl<'a, V> EntryMut<'a, V> {
     pub fn replace(&mut self, value: NewValue<'_, V>, tag: u8, expiry: Option<i64>) -> Option<V> {
         let header = self.cell.header();
         let same_parts = (header.flags & HAS_EXPIRY != 0) == expiry.is_some();
-        if let NewValue::Int(n) = &value {
-            if same_parts && self.set_int(*n) {
+        if let NewValue::Int(n) = &value
+            && same_parts && self.set_int(*n) {
                 self.set_expiry(expiry);
                 self.set_tag(tag);
                 return None;
             }
-        }
-        if header.flags >> KIND_SHIFT == KIND_BYTES && same_parts {
-            if let NewValue::Bytes(bytes) = &value {
+        if header.flags >> KIND_SHIFT == KIND_BYTES && same_parts
+            && let NewValue::Bytes(bytes) = &value {
                 let key_len = self.cell.key_len(header);
                 let at = self.cell.key_at(header.flags) + key_len;
                 if size_class(at + bytes.len()) == size_class(at + usize::from(header.value_len)) {
@@ -540,7 +539,6 @@ impl<'a, V> EntryMut<'a, V> {
                     return None;
                 }
             }
-        }
         self.replace_moving(value, tag, expiry)
     }
 

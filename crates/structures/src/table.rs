@@ -234,8 +234,7 @@ impl<V> Table<V> {
         loop {
             // SAFETY: buckets of a table are live; only raw reads happen here.
             let words = unsafe { &(*bucket.as_ptr()).words };
-            for i in 0..SLOTS {
-                let word = words[i];
+            for (i, &word) in words[..SLOTS].iter().enumerate() {
                 if word >> 48 == tag && word & POINTER != 0 {
                     // SAFETY: a non-empty slot holds the bits of a live cell.
                     let cell = unsafe { Cell::<V>::from_bits(word & POINTER) };
@@ -483,6 +482,7 @@ impl<V> Table<V> {
         debug_assert_eq!(fresh, split + (1 << self.level));
         // SAFETY: both buckets are live; only this function touches them now.
         let version = unsafe { self.bucket(split).as_ref() }.version();
+        // SAFETY: as above.
         unsafe { self.bucket(fresh).as_mut() }.set_version(version);
         let moved_bit = 1u64 << self.level;
         if self.count == 2 << self.level {
@@ -500,12 +500,11 @@ impl<V> Table<V> {
         let target = last - (1 << self.level);
         self.redistribute(last, |_| target);
         self.count -= 1;
-        if self.dir.len() > 1 && self.count <= (self.dir.len() - 1) << SEGMENT_BITS {
-            if let Some(segment) = self.dir.pop() {
+        if self.dir.len() > 1 && self.count <= (self.dir.len() - 1) << SEGMENT_BITS
+            && let Some(segment) = self.dir.pop() {
                 // SAFETY: no bucket of this segment is in use any more (`count` is below it).
                 unsafe { free_buckets(segment, SEGMENT) };
             }
-        }
     }
 
     /// Empties the chain of bucket `from` and places every cell where `target` says.

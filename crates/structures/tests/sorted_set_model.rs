@@ -20,7 +20,7 @@ enum Op {
 
 fn member(n: u16) -> Vec<u8> {
     let mut text = format!("m{n}").into_bytes();
-    if n % 13 == 0 {
+    if n.is_multiple_of(13) {
         text.resize(300, b'x');
         text.extend(n.to_le_bytes());
     }

@@ -1,5 +1,7 @@
 //! The table against a plain model: random operations, SCAN across resizes, bounded work.
 
+#![allow(clippy::box_collection, reason = "a payload is a box whatever it holds")]
+
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use structures::entry::{NewValue, OwnedValue, ValueRef};
@@ -42,7 +44,7 @@ enum Op {
 fn key(n: u16) -> Vec<u8> {
     // Some keys are long enough to need the separate length.
     let mut k = format!("key:{n}").into_bytes();
-    if n % 17 == 0 {
+    if n.is_multiple_of(17) {
         k.resize(200 + usize::from(n % 300), b'x');
         k.extend(n.to_le_bytes());
     }

@@ -304,19 +304,17 @@ impl Generator {
                 1
             };
             for n in 0..times {
-                if let Some(token) = arg.token {
-                    if n == 0 || arg.flags.contains(ArgFlags::MULTIPLE_TOKEN) {
+                if let Some(token) = arg.token
+                    && (n == 0 || arg.flags.contains(ArgFlags::MULTIPLE_TOKEN)) {
                         let token = self.cased(token);
                         args.push(token);
                     }
-                }
                 self.append(arg, args, draft);
             }
-            if arg.arg_type == ArgType::Key {
-                if let Some(at) = draft.numkeys.take() {
+            if arg.arg_type == ArgType::Key
+                && let Some(at) = draft.numkeys.take() {
                     args[at] = times.to_string().into_bytes();
                 }
-            }
         }
     }
 

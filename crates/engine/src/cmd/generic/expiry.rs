@@ -59,9 +59,7 @@ impl Conditions {
     fn allow(self, current_ms: Option<i64>, new_ms: i64) -> bool {
         match current_ms {
             Some(now) => {
-                !self.no_expiry
-                    && !(self.later && new_ms <= now)
-                    && !(self.earlier && new_ms >= now)
+                !(self.no_expiry || self.later && new_ms <= now || self.earlier && new_ms >= now)
             }
             None => !self.has_expiry && !self.later,
         }

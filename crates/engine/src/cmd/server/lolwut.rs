@@ -46,8 +46,9 @@ fn draw(rng: &mut Rng, columns: usize, rows: usize) -> String {
         for level in 0..height {
             let row = ground - 1 - level;
             let half = (height - 1 - level).min(3);
-            for column in trunk.saturating_sub(half)..=(trunk + half).min(columns - 1) {
-                canvas[row][column] = if column < trunk { '/' } else if column > trunk { '\\' } else { '|' };
+            let (from, to) = (trunk.saturating_sub(half), (trunk + half).min(columns - 1));
+            for (column, place) in canvas[row].iter_mut().enumerate().take(to + 1).skip(from) {
+                *place = if column < trunk { '/' } else if column > trunk { '\\' } else { '|' };
             }
         }
         trunk += 4 + rng.below(7) as usize;

@@ -54,7 +54,7 @@ impl Options {
                 "ERR XX and NX options at the same time are not compatible",
             ));
         }
-        if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        if (self.gt && (self.nx || self.lt)) || (self.lt && self.nx) {
             return Err(ReplyError::new(
                 "ERR GT, LT, and/or NX options at the same time are not compatible",
             ));
@@ -125,7 +125,7 @@ struct Tally {
 fn add(ctx: &mut Ctx<'_>, args: Args<'_>, mut options: Options) -> Outcome {
     let first = options.parse(args);
     let pairs = &args[first..];
-    if pairs.is_empty() || pairs.len() % 2 != 0 {
+    if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(texts::SYNTAX);
     }
     options.check(pairs.len() / 2)?;

@@ -4,6 +4,7 @@ use crate::ctx::Ctx;
 use crate::error::{Outcome, ReplyError};
 use resp::Version;
 
+#[allow(clippy::approx_constant, reason = "the number that Redis replies")]
 pub(super) fn reply(ctx: &mut Ctx<'_>, kind: &[u8]) -> Outcome {
     let is_v3 = ctx.out.version() == Version::V3;
     let out = &mut *ctx.out;

@@ -36,7 +36,7 @@ pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("uptime_in_days", (uptime_s / 86_400).into()),
         ("hz", config.hz.into()),
         ("configured_hz", config.hz.into()),
-        ("lru_clock", (now_us / 1_000_000 & 0xff_ffff).into()),
+        ("lru_clock", ((now_us / 1_000_000) & 0xff_ffff).into()),
     ]);
     text.words(&[("executable", &process.executable), ("config_file", &process.config_file)]);
     text.field("io_threads_active", 0);
