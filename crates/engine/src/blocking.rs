@@ -62,7 +62,11 @@ impl Blocking {
     }
 
     pub(crate) fn keys_of_db(&self, db: u32) -> Vec<Box<[u8]>> {
-        self.by_key.keys().filter(|(d, _)| *d == db).map(|(_, k)| k.clone()).collect()
+        self.by_key
+            .keys()
+            .filter(|(d, _)| *d == db)
+            .map(|(_, k)| k.clone())
+            .collect()
     }
 }
 
@@ -74,7 +78,14 @@ impl Ctx<'_> {
 
     /// Suspends the command until one of `keys` holds something of type `wants`, or until the
     /// timeout (milliseconds; 0 waits forever). Inside EXEC it replies as if timed out.
-    pub fn block(&mut self, args: Args<'_>, keys: &[&[u8]], wants: Type, timeout_ms: i64, on_timeout: TimeoutReply) {
+    pub fn block(
+        &mut self,
+        args: Args<'_>,
+        keys: &[&[u8]],
+        wants: Type,
+        timeout_ms: i64,
+        on_timeout: TimeoutReply,
+    ) {
         if !self.may_block() {
             write_timeout(self.out, on_timeout);
             return;
@@ -116,7 +127,11 @@ pub(crate) fn write_timeout(out: &mut Writer, reply: TimeoutReply) {
 impl Engine {
     fn register_blocked(&mut self, id: SessionId, blocked: &Blocked) {
         for key in &blocked.keys {
-            let queue = self.blocking.by_key.entry((blocked.db, key.clone())).or_default();
+            let queue = self
+                .blocking
+                .by_key
+                .entry((blocked.db, key.clone()))
+                .or_default();
             if queue.is_empty() {
                 self.keyspace.journal.await_key(key);
             }
@@ -176,8 +191,17 @@ impl Engine {
         let mut at = 0;
         let most = self.blocking.by_key.get(entry).map_or(0, VecDeque::len);
         for _ in 0..most {
-            let Some(kind) = self.keyspace.type_of(db, key) else { return };
-            let Some(&id) = self.blocking.by_key.get(entry).and_then(|queue| queue.get(at)) else { return };
+            let Some(kind) = self.keyspace.type_of(db, key) else {
+                return;
+            };
+            let Some(&id) = self
+                .blocking
+                .by_key
+                .get(entry)
+                .and_then(|queue| queue.get(at))
+            else {
+                return;
+            };
             let session = self.sessions.get(id).and_then(|s| s.blocked.as_ref());
             let is_wanted = session.is_some_and(|blocked| blocked.wants == kind);
             if !is_wanted || !self.retry_blocked(id, host) {
@@ -188,7 +212,9 @@ impl Engine {
 
     /// Runs a blocked command again. True if it replied and its session is free.
     fn retry_blocked(&mut self, id: SessionId, host: &mut dyn crate::Host) -> bool {
-        let Some(mut session) = self.sessions.take(id) else { return false };
+        let Some(mut session) = self.sessions.take(id) else {
+            return false;
+        };
         let Some(blocked) = session.blocked.take() else {
             self.finish(session);
             return false;
@@ -229,8 +255,14 @@ impl Engine {
     }
 
     /// Ends a session's wait with the reply that `reply` writes. False if it was not blocked.
-    pub fn release_blocked(&mut self, id: SessionId, reply: impl FnOnce(&mut Writer, &Blocked)) -> bool {
-        let Some(mut session) = self.sessions.take(id) else { return false };
+    pub fn release_blocked(
+        &mut self,
+        id: SessionId,
+        reply: impl FnOnce(&mut Writer, &Blocked),
+    ) -> bool {
+        let Some(mut session) = self.sessions.take(id) else {
+            return false;
+        };
         let blocked = self.unregister_blocked(&mut session);
         if let Some(blocked) = &blocked {
             let mut out = self.writer_for(&mut session);
@@ -251,7 +283,8 @@ impl Engine {
         self.stats.of(command).calls += 1;
         if let Some(error) = reply.strip_prefix(b"-") {
             self.stats.of(command).failed += 1;
-            self.stats.count_error(error.split(|&b| b == b' ').next().unwrap_or(error));
+            self.stats
+                .count_error(error.split(|&b| b == b' ').next().unwrap_or(error));
         }
     }
 }

@@ -33,7 +33,10 @@ impl ReplyBufferTuning {
 
 impl Default for ReplyBufferTuning {
     fn default() -> Self {
-        ReplyBufferTuning { peak_reset_ms: Some(ReplyBufferTuning::PEAK_RESET_MS), resizing: true }
+        ReplyBufferTuning {
+            peak_reset_ms: Some(ReplyBufferTuning::PEAK_RESET_MS),
+            resizing: true,
+        }
     }
 }
 
@@ -70,7 +73,12 @@ impl ClientMemory {
 impl Engine {
     /// Takes over `maxmemory-clients` and counts anew.
     pub(crate) fn recount_client_memory(&mut self) {
-        let Engine { client_memory, sessions, settings, .. } = self;
+        let Engine {
+            client_memory,
+            sessions,
+            settings,
+            ..
+        } = self;
         client_memory.limit_bytes = settings.maxmemory_clients_bytes;
         for session in sessions.iter_mut() {
             if client_memory.is_limited() {
@@ -83,24 +91,37 @@ impl Engine {
 
     /// Closes the largest clients until the others fit.
     pub(crate) fn evict_clients(&mut self, host: &mut dyn Host) {
-        let ClientMemory { limit_bytes, total_bytes, .. } = self.client_memory;
+        let ClientMemory {
+            limit_bytes,
+            total_bytes,
+            ..
+        } = self.client_memory;
         if limit_bytes == 0 || total_bytes <= limit_bytes {
             return;
         }
-        let mut by_size: Vec<(usize, SessionId)> =
-            self.sessions.iter().filter(|s| s.counted_bytes > 0).map(|s| (s.counted_bytes, s.slot)).collect();
+        let mut by_size: Vec<(usize, SessionId)> = self
+            .sessions
+            .iter()
+            .filter(|s| s.counted_bytes > 0)
+            .map(|s| (s.counted_bytes, s.slot))
+            .collect();
         by_size.sort_unstable_by(|a, b| b.cmp(a));
         for (_, id) in by_size {
             if self.client_memory.total_bytes <= limit_bytes {
                 break;
             }
-            let Some(session) = self.sessions.get_mut(id) else { continue };
+            let Some(session) = self.sessions.get_mut(id) else {
+                continue;
+            };
             self.client_memory.forget(session);
             // Free at once, so that no key has to make room for it.
             session.output.clear();
             session.input = Vec::new();
             if let Some(session) = self.sessions.get(id) {
-                host.log(LogLevel::Notice, &format!("Evicting client: {}", self.client_log_line(session)));
+                host.log(
+                    LogLevel::Notice,
+                    &format!("Evicting client: {}", self.client_log_line(session)),
+                );
             }
             if self.close_session(id) {
                 self.stats.evicted_clients += 1;
@@ -125,7 +146,11 @@ impl Engine {
         let now_ms = self.now_us() / 1000;
         let idle_limit_ms = i64::from(self.config.timeout) * 1000;
         let idle_ms = now_ms - session.last_used_ms;
-        if idle_limit_ms > 0 && idle_ms > idle_limit_ms && session.blocked.is_none() && !session.in_pubsub_mode() {
+        if idle_limit_ms > 0
+            && idle_ms > idle_limit_ms
+            && session.blocked.is_none()
+            && !session.in_pubsub_mode()
+        {
             host.log(LogLevel::Verbose, "Closing idle client");
             let id = session.slot;
             self.sessions.put(session);
@@ -149,7 +174,10 @@ fn resize_input(session: &mut Session, idle_ms: i64) {
     }
     if idle_ms > INPUT_IDLE_MS {
         session.input.shrink_to(0);
-    } else if capacity > INPUT_LARGE_BYTES && capacity / 2 > peak && session.parser.missing_bytes(session.input.len()) == 0 {
+    } else if capacity > INPUT_LARGE_BYTES
+        && capacity / 2 > peak
+        && session.parser.missing_bytes(session.input.len()) == 0
+    {
         session.input.shrink_to(peak.max(REPLY_BUFFER_MAX_BYTES));
     }
     session.input_peak_bytes = session.input.len();
@@ -166,7 +194,9 @@ fn resize_reply_buffer(session: &mut Session, tuning: ReplyBufferTuning, now_ms:
             session.reply_buffer_bytes = size / 2;
         }
     }
-    let is_old = tuning.peak_reset_ms.is_some_and(|after| now_ms - session.reply_peak_since_ms > after);
+    let is_old = tuning
+        .peak_reset_ms
+        .is_some_and(|after| now_ms - session.reply_peak_since_ms > after);
     if is_old {
         session.reply_peak_bytes = session.output.len().min(session.reply_buffer_bytes);
         session.reply_peak_since_ms = now_ms;

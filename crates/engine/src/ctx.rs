@@ -75,12 +75,17 @@ impl Ctx<'_> {
     pub fn reply_max_bytes(&self) -> usize {
         match self.engine.output_limit(self.session).hard_bytes {
             0 => usize::MAX,
-            limit => usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.session.output.len()),
+            limit => usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(self.session.output.len()),
         }
     }
 
     fn effects(&mut self) -> Option<&mut Effects> {
-        self.engine.effects.enabled.then_some(&mut self.engine.effects)
+        self.engine
+            .effects
+            .enabled
+            .then_some(&mut self.engine.effects)
     }
 
     /// The command propagates as `args` instead of as received. May be called several times.

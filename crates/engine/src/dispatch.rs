@@ -11,7 +11,9 @@ pub(crate) fn run(ctx: &mut Ctx<'_>, id: CommandId, args: Args<'_>) -> Outcome {
     use CommandId::*;
     match id {
         // A bare container never passes the arity check (`COMMAND` alone is a command of its own).
-        Client | Config | Memory | Object | Pubsub | Slowlog => Err(ReplyError::wrong_arity(id.full_name())),
+        Client | Config | Memory | Object | Pubsub | Slowlog => {
+            Err(ReplyError::wrong_arity(id.full_name()))
+        }
         Command => cmd::server::command(ctx, args),
         Auth => cmd::connection::auth(ctx, args),
         ClientGetname => cmd::connection::client_getname(ctx, args),

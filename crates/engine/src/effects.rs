@@ -22,15 +22,23 @@ pub struct Effects {
 impl Effects {
     /// Makes everything queued since `start` one transaction, if it is more than one command.
     pub(crate) fn wrap_from(&mut self, start: usize) {
-        let [first, _, ..] = &self.queue[start..] else { return };
+        let [first, _, ..] = &self.queue[start..] else {
+            return;
+        };
         let db = first.db;
-        let word = |word: &[u8]| Effect { db, args: vec![word.to_vec()] };
+        let word = |word: &[u8]| Effect {
+            db,
+            args: vec![word.to_vec()],
+        };
         let (multi, exec) = (word(b"MULTI"), word(b"EXEC"));
         self.queue.insert(start, multi);
         self.queue.push(exec);
     }
 
     pub(crate) fn push(&mut self, db: u32, args: &[&[u8]]) {
-        self.queue.push(Effect { db, args: args.iter().map(|a| a.to_vec()).collect() });
+        self.queue.push(Effect {
+            db,
+            args: args.iter().map(|a| a.to_vec()).collect(),
+        });
     }
 }

@@ -59,22 +59,37 @@ impl Sessions {
             self.places.push(Place::default());
             self.places.len() as u32 - 1
         });
-        SessionId { index, generation: self.places[index as usize].generation }
+        SessionId {
+            index,
+            generation: self.places[index as usize].generation,
+        }
     }
 
     pub fn get(&self, id: SessionId) -> Option<&Session> {
         let place = self.places.get(id.index as usize)?;
-        if place.generation == id.generation { place.session.as_deref() } else { None }
+        if place.generation == id.generation {
+            place.session.as_deref()
+        } else {
+            None
+        }
     }
 
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         let place = self.places.get_mut(id.index as usize)?;
-        if place.generation == id.generation { place.session.as_deref_mut() } else { None }
+        if place.generation == id.generation {
+            place.session.as_deref_mut()
+        } else {
+            None
+        }
     }
 
     pub(crate) fn take(&mut self, id: SessionId) -> Option<Box<Session>> {
         let place = self.places.get_mut(id.index as usize)?;
-        if place.generation == id.generation { place.session.take() } else { None }
+        if place.generation == id.generation {
+            place.session.take()
+        } else {
+            None
+        }
     }
 
     pub(crate) fn put(&mut self, session: Box<Session>) {
@@ -106,7 +121,9 @@ impl Sessions {
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.places.iter_mut().filter_map(|p| p.session.as_deref_mut())
+        self.places
+            .iter_mut()
+            .filter_map(|p| p.session.as_deref_mut())
     }
 }
 
@@ -232,7 +249,9 @@ impl Engine {
 
     /// Applies one `rename-command`: an empty new name takes the command away.
     pub fn rename_command(&mut self, old: &[u8], new: &[u8]) -> Result<(), &'static str> {
-        let id = self.lookup(old).ok_or("No such command in rename-command")?;
+        let id = self
+            .lookup(old)
+            .ok_or("No such command in rename-command")?;
         if !new.is_empty() && self.lookup(new).is_some_and(|other| other != id) {
             return Err("Target command name already exists");
         }
@@ -320,7 +339,9 @@ impl Engine {
 
     /// The connection is gone: forget everything about it.
     pub fn disconnect(&mut self, id: SessionId) {
-        let Some(mut session) = self.sessions.take(id) else { return };
+        let Some(mut session) = self.sessions.take(id) else {
+            return;
+        };
         self.detach(&mut session);
         self.client_memory.forget(&mut session);
         self.sessions.release(id);
@@ -328,7 +349,12 @@ impl Engine {
 
     /// A writer that appends to the session's output. Give it back with [`Engine::store_writer`].
     pub(crate) fn writer_for(&mut self, session: &mut Session) -> Writer {
-        Writer::from_vec(session.output.take_tail(&mut self.pool, session.reply_buffer_bytes), session.version)
+        Writer::from_vec(
+            session
+                .output
+                .take_tail(&mut self.pool, session.reply_buffer_bytes),
+            session.version,
+        )
     }
 
     pub(crate) fn store_writer(&mut self, session: &mut Session, out: Writer) {
@@ -338,8 +364,12 @@ impl Engine {
     /// Writes something unasked (a message, a monitor line) to a session that is not running. For
     /// messages that may also go to a running one see [`Engine::publish`].
     pub(crate) fn push_to(&mut self, id: SessionId, write: impl FnOnce(&mut Writer)) {
-        let Some(mut session) = self.sessions.take(id) else { return };
-        if !session.flags.has(SessionFlags::CLOSE_ASAP) && !session.flags.has(SessionFlags::CLOSE_AFTER_REPLY) {
+        let Some(mut session) = self.sessions.take(id) else {
+            return;
+        };
+        if !session.flags.has(SessionFlags::CLOSE_ASAP)
+            && !session.flags.has(SessionFlags::CLOSE_AFTER_REPLY)
+        {
             let mut out = self.writer_for(&mut session);
             write(&mut out);
             self.store_writer(&mut session, out);
@@ -368,7 +398,9 @@ impl Engine {
     /// Closes a session that is not running: nothing reaches it any more, the server closes the
     /// connection at the end of the turn. False if there is no such session.
     pub fn close_session(&mut self, id: SessionId) -> bool {
-        let Some(mut session) = self.sessions.take(id) else { return false };
+        let Some(mut session) = self.sessions.take(id) else {
+            return false;
+        };
         let is_news = !session.flags.has(SessionFlags::CLOSE_ASAP);
         if is_news {
             session.flags.set(SessionFlags::CLOSE_ASAP, true);
@@ -409,8 +441,15 @@ impl Engine {
 
     /// `count` bytes were sent. True if the session is now to be closed.
     pub fn sent(&mut self, id: SessionId, count: usize) -> bool {
-        let Engine { sessions, pool, stats, .. } = self;
-        let Some(session) = sessions.get_mut(id) else { return false };
+        let Engine {
+            sessions,
+            pool,
+            stats,
+            ..
+        } = self;
+        let Some(session) = sessions.get_mut(id) else {
+            return false;
+        };
         stats.net_out_bytes += count as u64;
         stats.writes_processed += 1;
         session.net_out_bytes += count as u64;

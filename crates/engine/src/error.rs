@@ -65,10 +65,13 @@ pub mod texts {
         ReplyError::new("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub const SYNTAX: ReplyError = ReplyError::new("ERR syntax error");
     pub const NO_SUCH_KEY: ReplyError = ReplyError::new("ERR no such key");
-    pub const NOT_AN_INTEGER: ReplyError = ReplyError::new("ERR value is not an integer or out of range");
+    pub const NOT_AN_INTEGER: ReplyError =
+        ReplyError::new("ERR value is not an integer or out of range");
     pub const NOT_A_FLOAT: ReplyError = ReplyError::new("ERR value is not a valid float");
-    pub const MUST_BE_POSITIVE: ReplyError = ReplyError::new("ERR value is out of range, must be positive");
-    pub const INCR_OVERFLOW: ReplyError = ReplyError::new("ERR increment or decrement would overflow");
+    pub const MUST_BE_POSITIVE: ReplyError =
+        ReplyError::new("ERR value is out of range, must be positive");
+    pub const INCR_OVERFLOW: ReplyError =
+        ReplyError::new("ERR increment or decrement would overflow");
     pub const INDEX_OUT_OF_RANGE: ReplyError = ReplyError::new("ERR index out of range");
     pub const STRING_TOO_LONG: ReplyError =
         ReplyError::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
@@ -78,6 +81,7 @@ pub mod texts {
     pub const OUT_OF_MEMORY: ReplyError =
         ReplyError::new("OOM command not allowed when used memory > 'maxmemory'.");
     pub const NO_AUTH: ReplyError = ReplyError::new("NOAUTH Authentication required.");
-    pub const TIMEOUT_NOT_FLOAT: ReplyError = ReplyError::new("ERR timeout is not a float or out of range");
+    pub const TIMEOUT_NOT_FLOAT: ReplyError =
+        ReplyError::new("ERR timeout is not a float or out of range");
     pub const TIMEOUT_NEGATIVE: ReplyError = ReplyError::new("ERR timeout is negative");
 }

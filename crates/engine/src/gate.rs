@@ -23,13 +23,22 @@ impl Engine {
             return found;
         }
         let lower = name.to_ascii_lowercase();
-        self.renamed.get(&lower).copied().or(found.filter(|id| !self.hidden.contains(id)))
+        self.renamed
+            .get(&lower)
+            .copied()
+            .or(found.filter(|id| !self.hidden.contains(id)))
     }
 
     /// Resolves a container's subcommand. The arity has been checked by neither.
     #[inline]
-    pub fn resolve(&self, command: Option<CommandId>, args: Args<'_>) -> Result<CommandId, ReplyError> {
-        let Some(id) = command else { return Err(unknown_command(args)) };
+    pub fn resolve(
+        &self,
+        command: Option<CommandId>,
+        args: Args<'_>,
+    ) -> Result<CommandId, ReplyError> {
+        let Some(id) = command else {
+            return Err(unknown_command(args));
+        };
         let resolved = if id.spec().is_container() && args.len() > 1 {
             match commands::lookup_sub(id, args[1]) {
                 Some(sub) => sub,
@@ -91,7 +100,13 @@ impl Engine {
     }
 
     /// Everything that may refuse a known command with the right number of arguments.
-    fn gate(&mut self, session: &mut Session, id: CommandId, args: Args<'_>, host: &mut dyn Host) -> Outcome {
+    fn gate(
+        &mut self,
+        session: &mut Session,
+        id: CommandId,
+        args: Args<'_>,
+        host: &mut dyn Host,
+    ) -> Outcome {
         let flags = id.flags();
         if !flags.contains(Flags::NO_AUTH) && !self.is_authenticated(session) {
             return Err(texts::NO_AUTH);
@@ -100,12 +115,17 @@ impl Engine {
             crate::cmd::server::check_protected(self, session, id)?;
         }
         if session.in_multi() && flags.contains(Flags::NO_MULTI) {
-            return Err(ReplyError::new("ERR Command not allowed inside a transaction"));
+            return Err(ReplyError::new(
+                "ERR Command not allowed inside a transaction",
+            ));
         }
         if self.settings.maxmemory > 0 {
             self.check_memory(session, id, host)?;
         }
-        if session.version == Version::V2 && session.in_pubsub_mode() && !allowed_while_subscribed(id) {
+        if session.version == Version::V2
+            && session.in_pubsub_mode()
+            && !allowed_while_subscribed(id)
+        {
             let name = String::from_utf8_lossy(args[0]).to_lowercase();
             return Err(format!(
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
@@ -125,15 +145,26 @@ impl Engine {
         }
         let mut denied = id.flags().contains(Flags::DENYOOM);
         if id == CommandId::Exec {
-            denied |= session.queued.iter().any(|q| q.command.flags().contains(Flags::DENYOOM));
-        } else if session.in_multi() && !matches!(id, CommandId::Discard | CommandId::Quit | CommandId::Reset) {
+            denied |= session
+                .queued
+                .iter()
+                .any(|q| q.command.flags().contains(Flags::DENYOOM));
+        } else if session.in_multi()
+            && !matches!(id, CommandId::Discard | CommandId::Quit | CommandId::Reset)
+        {
             denied = true;
         }
-        if denied { Err(texts::OUT_OF_MEMORY) } else { Ok(()) }
+        if denied {
+            Err(texts::OUT_OF_MEMORY)
+        } else {
+            Ok(())
+        }
     }
 
     fn must_wait_for_unpause(&self, session: &Session, id: CommandId) -> bool {
-        let Some((until_ms, mode)) = self.pause else { return false };
+        let Some((until_ms, mode)) = self.pause else {
+            return false;
+        };
         if self.now_us / 1000 >= until_ms || session.flags.has(SessionFlags::TRUSTED) {
             return false;
         }
@@ -141,7 +172,9 @@ impl Engine {
         match mode {
             PauseMode::All => true,
             PauseMode::Writes => {
-                may_change(id) || (id == CommandId::Exec && session.queued.iter().any(|q| may_change(q.command)))
+                may_change(id)
+                    || (id == CommandId::Exec
+                        && session.queued.iter().any(|q| may_change(q.command)))
             }
         }
     }
@@ -150,13 +183,25 @@ impl Engine {
         // A transaction that cannot run any more does not collect memory.
         if !session.flags.has(SessionFlags::DIRTY_EXEC) {
             let owned: Vec<Vec<u8>> = args.iter().map(|a| a.to_vec()).collect();
-            session.queued_bytes += owned.iter().map(|a| a.len() + size_of::<Vec<u8>>()).sum::<usize>();
-            session.queued.push(Queued { command: id, args: owned });
+            session.queued_bytes += owned
+                .iter()
+                .map(|a| a.len() + size_of::<Vec<u8>>())
+                .sum::<usize>();
+            session.queued.push(Queued {
+                command: id,
+                args: owned,
+            });
         }
         out.simple("QUEUED");
     }
 
-    fn reject(&mut self, session: &mut Session, out: &mut Writer, id: Option<CommandId>, error: &ReplyError) {
+    fn reject(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        id: Option<CommandId>,
+        error: &ReplyError,
+    ) {
         if id == Some(CommandId::Exec) {
             // The transaction is over; its error says why.
             self.discard_transaction(session);
@@ -198,7 +243,13 @@ impl Engine {
             self.keyspace.touch = false;
         }
         let is_rerun = session.flags.has(SessionFlags::UNBLOCKED);
-        let mut ctx = Ctx { engine: self, session, out, host, command: id };
+        let mut ctx = Ctx {
+            engine: self,
+            session,
+            out,
+            host,
+            command: id,
+        };
         let outcome = crate::dispatch::run(&mut ctx, id, args);
         self.keyspace.touch = true;
         let failed = outcome.is_err();
@@ -211,14 +262,17 @@ impl Engine {
         let stats = &mut self.stats.commands[id as usize];
         stats.nanoseconds += elapsed_ns;
         // A command that waits, or waits on, counts when it replies.
-        let waits = session.blocked.is_some() || is_rerun != session.flags.has(SessionFlags::UNBLOCKED);
+        let waits =
+            session.blocked.is_some() || is_rerun != session.flags.has(SessionFlags::UNBLOCKED);
         if !waits {
             stats.calls += 1;
             stats.failed += u64::from(failed);
             self.stats.commands_processed += 1;
             session.commands_count += 1;
             if self.settings.latency_tracking {
-                self.stats.latencies[id as usize].get_or_insert_default().record(elapsed_ns);
+                self.stats.latencies[id as usize]
+                    .get_or_insert_default()
+                    .record(elapsed_ns);
             }
         }
         if self.effects.enabled {
@@ -247,7 +301,14 @@ fn allowed_while_subscribed(id: CommandId) -> bool {
     use CommandId::*;
     matches!(
         id,
-        Ping | Subscribe | Ssubscribe | Sunsubscribe | Unsubscribe | Psubscribe | Punsubscribe | Quit | Reset
+        Ping | Subscribe
+            | Ssubscribe
+            | Sunsubscribe
+            | Unsubscribe
+            | Psubscribe
+            | Punsubscribe
+            | Quit
+            | Reset
     )
 }
 

@@ -19,7 +19,10 @@ pub struct LatencyHistogram {
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
-        LatencyHistogram { bins: Box::new([0; BIN_COUNT]), count: 0 }
+        LatencyHistogram {
+            bins: Box::new([0; BIN_COUNT]),
+            count: 0,
+        }
     }
 }
 
@@ -71,7 +74,10 @@ mod tests {
     fn every_value_is_at_most_its_bins_highest_and_within_one_part_in_128() {
         for value in (1..70_000).chain((0..1000).map(|i| i * 999_983 + 1)) {
             let highest = highest_in(bin_of(value));
-            assert!(highest >= value && highest - value <= value / 128 + 1, "{value} {highest}");
+            assert!(
+                highest >= value && highest - value <= value / 128 + 1,
+                "{value} {highest}"
+            );
             assert_eq!(bin_of(highest), bin_of(value));
             assert_eq!(bin_of(highest + 1), bin_of(value) + 1);
         }

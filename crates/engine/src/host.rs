@@ -80,9 +80,14 @@ pub trait Host {
     fn purge_allocator(&mut self);
     /// Makes changed options take effect outside of the engine (ports, log file, …), and may put a
     /// value into its final form (`dir`). On an error nothing has changed.
-    fn apply_config(&mut self, changed: &[&'static str], config: &mut config::Config) -> Result<(), String>;
+    fn apply_config(
+        &mut self,
+        changed: &[&'static str],
+        config: &mut config::Config,
+    ) -> Result<(), String>;
     /// CONFIG REWRITE; with `every_option` also those at their defaults.
-    fn rewrite_config(&mut self, config: &config::Config, every_option: bool) -> Result<(), String>;
+    fn rewrite_config(&mut self, config: &config::Config, every_option: bool)
+    -> Result<(), String>;
     /// Ends the process after the current turn; an error is the reply to SHUTDOWN.
     fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String>;
     /// Drops a big value where that does not delay anybody.

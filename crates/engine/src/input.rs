@@ -59,7 +59,8 @@ enum Stop {
 fn member_at(command: CommandId) -> Option<u32> {
     use CommandId::*;
     match command {
-        Hset | Hget | Hmget | Hdel | Hexists | Hincrby | Hincrbyfloat | Hsetnx | Hmset | Hstrlen => Some(2),
+        Hset | Hget | Hmget | Hdel | Hexists | Hincrby | Hincrbyfloat | Hsetnx | Hmset
+        | Hstrlen => Some(2),
         Sadd | Srem | Sismember | Smismember => Some(2),
         Zscore | Zrem | Zrank | Zrevrank | Zmscore => Some(2),
         Zadd | Zincrby => Some(3),
@@ -70,7 +71,9 @@ fn member_at(command: CommandId) -> Option<u32> {
 impl Engine {
     /// Bytes arrived for a session: executes what is complete, keeps the rest.
     pub fn feed(&mut self, id: SessionId, data: &[u8], host: &mut dyn Host) {
-        let Some(mut session) = self.sessions.take(id) else { return };
+        let Some(mut session) = self.sessions.take(id) else {
+            return;
+        };
         session.net_in_bytes += data.len() as u64;
         session.last_used_ms = self.now_us / 1000;
         self.stats.net_in_bytes += data.len() as u64;
@@ -115,7 +118,9 @@ impl Engine {
 
     /// `count` bytes were appended to [`Engine::direct_input`].
     pub fn fed_directly(&mut self, id: SessionId, count: usize, host: &mut dyn Host) {
-        let Some(mut session) = self.sessions.take(id) else { return };
+        let Some(mut session) = self.sessions.take(id) else {
+            return;
+        };
         session.net_in_bytes += count as u64;
         session.last_used_ms = self.now_us / 1000;
         self.stats.net_in_bytes += count as u64;
@@ -130,7 +135,9 @@ impl Engine {
         while !self.resume.is_empty() {
             // First come, first served, as among clients that were never held up.
             for id in std::mem::take(&mut self.resume) {
-                let Some(mut session) = self.sessions.take(id) else { continue };
+                let Some(mut session) = self.sessions.take(id) else {
+                    continue;
+                };
                 self.run_input(&mut session, host);
                 self.finish(session);
                 self.serve_ready(host);
@@ -222,10 +229,22 @@ impl Engine {
             match session.parser.parse(buf, &mut scratch.spans, &limits) {
                 Ok(Progress::Request) => {
                     let span_count = scratch.spans.len() as u32 - first_span;
-                    scratch.requests.push(Request { start, first_span, span_count, command: None, key: None });
+                    scratch.requests.push(Request {
+                        start,
+                        first_span,
+                        span_count,
+                        command: None,
+                        key: None,
+                    });
                 }
                 Ok(Progress::Inline(args)) => {
-                    scratch.requests.push(Request { start, first_span, span_count: 0, command: None, key: None });
+                    scratch.requests.push(Request {
+                        start,
+                        first_span,
+                        span_count: 0,
+                        command: None,
+                        key: None,
+                    });
                     return Stop::Inline(args);
                 }
                 Ok(Progress::Incomplete { .. }) => return Stop::NeedsMore,
@@ -254,7 +273,8 @@ impl Engine {
         let mut any_member = false;
         for request in requests.iter() {
             if let Some((hash, span)) = request.key {
-                self.keyspace.prefetch_cell(db, spans[span as usize].of(buf), hash);
+                self.keyspace
+                    .prefetch_cell(db, spans[span as usize].of(buf), hash);
                 any_member |= request.command.is_some_and(|c| member_at(c).is_some());
             }
         }
@@ -267,8 +287,12 @@ impl Engine {
     fn prefetch_members(&self, db: u32, buf: &[u8], spans: &[Span], requests: &[Request]) {
         let mut found: SmallVec<[(&Value, u64); BATCH]> = SmallVec::new();
         for request in requests {
-            let (Some((hash, key)), Some(command)) = (request.key, request.command) else { continue };
-            let Some(at) = member_at(command).filter(|at| *at < request.span_count) else { continue };
+            let (Some((hash, key)), Some(command)) = (request.key, request.command) else {
+                continue;
+            };
+            let Some(at) = member_at(command).filter(|at| *at < request.span_count) else {
+                continue;
+            };
             let key = spans[key as usize].of(buf);
             if let Some(value) = self.keyspace.container(db, key, hash) {
                 let member = spans[(request.first_span + at) as usize].of(buf);
@@ -294,14 +318,19 @@ impl Engine {
         let mut args: SmallVec<[&[u8]; 24]> = SmallVec::new();
         for request in scratch.requests.iter().filter(|r| r.span_count > 0) {
             args.clear();
-            let spans = &scratch.spans[request.first_span as usize..][..request.span_count as usize];
+            let spans =
+                &scratch.spans[request.first_span as usize..][..request.span_count as usize];
             args.extend(spans.iter().map(|s| s.of(buf)));
             self.execute(session, out, host, request.command, &args);
             if session.is_stopped() {
                 if session.flags.has(SessionFlags::PAUSED) {
                     return Some(request.start);
                 }
-                let after = scratch.requests.iter().find(|r| r.start > request.start).map(|r| r.start);
+                let after = scratch
+                    .requests
+                    .iter()
+                    .find(|r| r.start > request.start)
+                    .map(|r| r.start);
                 return Some(after.unwrap_or(session.parser.consumed()));
             }
         }
@@ -321,7 +350,10 @@ impl Engine {
         let command = command.or_else(|| self.lookup(args[0]));
         self.process(session, out, host, command, args);
         self.apply_reply_mode(session, out, mark);
-        if self.keyspace.journal.has_news() || !self.keyspace.garbage.is_empty() || !self.strays.is_empty() {
+        if self.keyspace.journal.has_news()
+            || !self.keyspace.garbage.is_empty()
+            || !self.strays.is_empty()
+        {
             self.aftermath(session, out, host);
         }
         if out.len() > crate::output::CHUNK_BYTES {
@@ -346,7 +378,12 @@ impl Engine {
     }
 
     /// CLIENT REPLY OFF and SKIP: drops what was written since `mark`.
-    pub(crate) fn apply_reply_mode(&mut self, session: &mut Session, out: &mut Writer, mark: usize) {
+    pub(crate) fn apply_reply_mode(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        mark: usize,
+    ) {
         out.set_version(session.version);
         if session.flags == SessionFlags::default() {
             return;
@@ -360,11 +397,20 @@ impl Engine {
                 out.truncate(mark);
             }
         }
-        session.flags.set(SessionFlags::REPLY_SKIP, flags.has(SessionFlags::REPLY_SKIP_NEXT));
+        session.flags.set(
+            SessionFlags::REPLY_SKIP,
+            flags.has(SessionFlags::REPLY_SKIP_NEXT),
+        );
         session.flags.set(SessionFlags::REPLY_SKIP_NEXT, false);
     }
 
-    fn protocol_error(&mut self, session: &mut Session, out: &mut Writer, text: &[u8], host: &mut dyn Host) {
+    fn protocol_error(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        text: &[u8],
+        host: &mut dyn Host,
+    ) {
         let error = ReplyError::bytes([b"ERR ", text].concat());
         self.stats.count_error(error.code());
         out.error_bytes(error.text());
@@ -383,7 +429,9 @@ impl Engine {
         }
         self.stats.query_buffer_limit_disconnections += 1;
         let client = self.client_log_line(session);
-        let text = format!("Closing client that reached max query buffer length: {client} ({bytes} bytes)");
+        let text = format!(
+            "Closing client that reached max query buffer length: {client} ({bytes} bytes)"
+        );
         host.log(LogLevel::Warning, &text);
         session.flags.set(SessionFlags::CLOSE_ASAP, true);
     }
@@ -395,12 +443,17 @@ fn make_room(session: &mut Session) {
     let missing = session.parser.missing_bytes(session.input.len());
     let room = session.input.capacity() - session.input.len();
     if missing >= BIG_ARG_BYTES && room < missing.min(BIG_ARG_BYTES) {
-        session.input.reserve_exact(missing.min(session.input.len().max(AHEAD_BYTES)));
+        session
+            .input
+            .reserve_exact(missing.min(session.input.len().max(AHEAD_BYTES)));
     }
     session.input_peak_bytes = session.input_peak_bytes.max(session.input.len());
 }
 
 fn confirms_by_message(id: CommandId) -> bool {
     use CommandId::*;
-    matches!(id, Subscribe | Psubscribe | Ssubscribe | Unsubscribe | Punsubscribe | Sunsubscribe)
+    matches!(
+        id,
+        Subscribe | Psubscribe | Ssubscribe | Unsubscribe | Punsubscribe | Sunsubscribe
+    )
 }

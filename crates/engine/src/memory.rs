@@ -24,9 +24,10 @@ impl Engine {
         let started = host.ticks_ns();
         let mut evicted = 0;
         loop {
-            let Some(victim) =
-                self.keyspace.eviction_victim(self.settings.maxmemory_policy, self.settings.maxmemory_samples)
-            else {
+            let Some(victim) = self.keyspace.eviction_victim(
+                self.settings.maxmemory_policy,
+                self.settings.maxmemory_samples,
+            ) else {
                 return self.counted_memory(host) <= limit;
             };
             self.keyspace.evict(&victim);
@@ -44,7 +45,9 @@ impl Engine {
     /// Closes a session whose unread output exceeds its class's limits.
     pub(crate) fn check_output_limit(&mut self, session: &mut Session) {
         let output = &session.output;
-        session.reply_peak_bytes = session.reply_peak_bytes.max(output.len().min(session.reply_buffer_bytes));
+        session.reply_peak_bytes = session
+            .reply_peak_bytes
+            .max(output.len().min(session.reply_buffer_bytes));
         let bytes = output.queued_bytes() as u64;
         if bytes == 0 || session.flags.has(SessionFlags::CLOSE_ASAP) {
             session.soft_limit_since_ms = None;
@@ -62,7 +65,9 @@ impl Engine {
         }
         if hard || soft {
             let line = self.client_log_line(session);
-            let text = format!("Client {line} scheduled to be closed ASAP for overcoming of output buffer limits.");
+            let text = format!(
+                "Client {line} scheduled to be closed ASAP for overcoming of output buffer limits."
+            );
             self.log_later.push((LogLevel::Warning, text));
             session.flags.set(SessionFlags::CLOSE_ASAP, true);
             session.output.clear();
@@ -71,7 +76,11 @@ impl Engine {
     }
 
     pub(crate) fn output_limit(&self, session: &Session) -> config::OutputBufferLimit {
-        let class = if session.in_pubsub_mode() { config::ClientClass::Pubsub } else { config::ClientClass::Normal };
+        let class = if session.in_pubsub_mode() {
+            config::ClientClass::Pubsub
+        } else {
+            config::ClientClass::Normal
+        };
         self.config.client_output_buffer_limits[class as usize]
     }
 }

@@ -3,12 +3,16 @@
 use crate::engine::{Engine, SessionId};
 use crate::host::Host;
 use crate::session::{Session, SessionFlags};
-use resp::{Version, Writer};
 use keyspace::journal::{KeyEvent, NotifyClass};
+use resp::{Version, Writer};
 
 /// What happened for a session while it was running: it could not be reached then.
 pub(crate) enum Stray {
-    Message { to: SessionId, v2: Vec<u8>, v3: Vec<u8> },
+    Message {
+        to: SessionId,
+        v2: Vec<u8>,
+        v3: Vec<u8>,
+    },
     /// Its transaction is spoilt.
     Spoilt { who: SessionId },
 }
@@ -20,9 +24,15 @@ impl Engine {
         for stray in std::mem::take(&mut self.strays) {
             match stray {
                 Stray::Message { to, v2, v3 } if to == mine => {
-                    out.raw(if session.version == Version::V2 { &v2 } else { &v3 });
+                    out.raw(if session.version == Version::V2 {
+                        &v2
+                    } else {
+                        &v3
+                    });
                 }
-                Stray::Spoilt { who } if who == mine => session.flags.set(SessionFlags::DIRTY_CAS, true),
+                Stray::Spoilt { who } if who == mine => {
+                    session.flags.set(SessionFlags::DIRTY_CAS, true)
+                }
                 other => self.strays.push(other),
             }
         }

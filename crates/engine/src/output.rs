@@ -48,7 +48,11 @@ impl Output {
 
     /// Chunks those bytes are in (`oll`).
     pub fn queued_count(&self) -> usize {
-        if self.is_queued() { self.queue.len() + usize::from(!self.tail.is_empty()) } else { 0 }
+        if self.is_queued() {
+            self.queue.len() + usize::from(!self.tail.is_empty())
+        } else {
+            0
+        }
     }
 
     /// Bytes the buffers occupy.

@@ -68,7 +68,11 @@ impl PubSub {
     /// `seed` keys the tables: channel names come from outside.
     pub(crate) fn new(seed: u64) -> PubSub {
         let table = || HashMap::with_hasher(FixedState::with_seed(seed));
-        PubSub { channels: table(), patterns: table(), shard_channels: table() }
+        PubSub {
+            channels: table(),
+            patterns: table(),
+            shard_channels: table(),
+        }
     }
 
     pub fn of(&self, scope: Scope) -> &Listeners {
@@ -97,11 +101,19 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     fn new(parts: &'a [&'a [u8]]) -> Message<'a> {
-        Message { parts, v2: Vec::new(), v3: Vec::new() }
+        Message {
+            parts,
+            v2: Vec::new(),
+            v3: Vec::new(),
+        }
     }
 
     fn encoded(&mut self, version: Version) -> &[u8] {
-        let buffer = if version == Version::V2 { &mut self.v2 } else { &mut self.v3 };
+        let buffer = if version == Version::V2 {
+            &mut self.v2
+        } else {
+            &mut self.v3
+        };
         if buffer.is_empty() {
             let mut out = Writer::new(version);
             out.push(self.parts.len());
@@ -134,7 +146,9 @@ impl Engine {
 
     /// Removes a subscription; false if the session did not have it.
     pub fn unsubscribe(&mut self, session: &mut Session, scope: Scope, name: &[u8]) -> bool {
-        let Some(subscriptions) = &mut session.subscriptions else { return false };
+        let Some(subscriptions) = &mut session.subscriptions else {
+            return false;
+        };
         if !subscriptions.of_mut(scope).remove(name) {
             return false;
         }
@@ -170,8 +184,13 @@ impl Engine {
         if self.pubsub.patterns.is_empty() {
             return receivers;
         }
-        let matching: Vec<Box<[u8]>> =
-            self.pubsub.patterns.keys().filter(|p| structures::glob::matches(p, channel)).cloned().collect();
+        let matching: Vec<Box<[u8]>> = self
+            .pubsub
+            .patterns
+            .keys()
+            .filter(|p| structures::glob::matches(p, channel))
+            .cloned()
+            .collect();
         for pattern in matching {
             let parts = [&b"pmessage"[..], &pattern, channel, message];
             receivers += self.deliver_all(Scope::Pattern, &pattern, &parts);
@@ -186,14 +205,19 @@ impl Engine {
 
     /// Sends `parts` to everyone who listens to `name`; returns how many those are.
     fn deliver_all(&mut self, scope: Scope, name: &[u8], parts: &[&[u8]]) -> usize {
-        let Some(place) = self.pubsub.of_mut(scope).get_mut(name) else { return 0 };
+        let Some(place) = self.pubsub.of_mut(scope).get_mut(name) else {
+            return 0;
+        };
         let listeners = std::mem::take(place);
         let mut message = Message::new(parts);
         for id in &listeners {
             if self.sessions.get(*id).is_some() {
                 self.push_to(*id, |out| out.raw(message.encoded(out.version())));
             } else {
-                let (v2, v3) = (message.encoded(Version::V2).to_vec(), message.encoded(Version::V3).to_vec());
+                let (v2, v3) = (
+                    message.encoded(Version::V2).to_vec(),
+                    message.encoded(Version::V3).to_vec(),
+                );
                 self.strays.push(Stray::Message { to: *id, v2, v3 });
             }
         }

@@ -146,7 +146,10 @@ impl Session {
     }
 
     pub fn subscription_names(&self, scope: Scope) -> Vec<Box<[u8]>> {
-        self.subscriptions.as_ref().map(|s| s.of(scope).iter().cloned().collect()).unwrap_or_default()
+        self.subscriptions
+            .as_ref()
+            .map(|s| s.of(scope).iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// In RESP2, a subscriber may only use the pub/sub commands.

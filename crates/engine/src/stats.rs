@@ -111,7 +111,8 @@ impl Stats {
             self.errors.insert(code.into(), 1);
         } else {
             self.errors.clear();
-            self.errors.insert(b"ERRORSTATS_OVERFLOW".as_slice().into(), 1);
+            self.errors
+                .insert(b"ERRORSTATS_OVERFLOW".as_slice().into(), 1);
             self.errors_disabled = true;
         }
     }
@@ -119,6 +120,9 @@ impl Stats {
     /// CONFIG RESETSTAT.
     pub fn reset(&mut self) {
         let peak_memory = self.peak_memory;
-        *self = Stats { peak_memory, ..Stats::new() };
+        *self = Stats {
+            peak_memory,
+            ..Stats::new()
+        };
     }
 }

@@ -75,7 +75,10 @@ impl Engine {
         if !self.active_expire || self.is_paused() {
             return;
         }
-        let commands = self.stats.commands_processed.saturating_sub(self.expire_seen_commands);
+        let commands = self
+            .stats
+            .commands_processed
+            .saturating_sub(self.expire_seen_commands);
         self.expire_seen_commands = self.stats.commands_processed;
         let budget = EXPIRE_PER_TURN.max(commands as usize);
         for db in 0..self.keyspace.db_count() as u32 {
@@ -87,7 +90,8 @@ impl Engine {
 
     /// Whether CLIENT PAUSE is in force; expiry and eviction wait with the writers.
     pub fn is_paused(&self) -> bool {
-        self.pause.is_some_and(|(until, _)| self.now_us / 1000 < until)
+        self.pause
+            .is_some_and(|(until, _)| self.now_us / 1000 < until)
     }
 
     /// CLIENT PAUSE. A second one never shortens or weakens the first.
@@ -111,7 +115,9 @@ impl Engine {
     /// Clients that wait: for a key, or for the end of a pause.
     pub fn blocked_client_count(&self) -> usize {
         let is_held = |s: &&crate::Session| s.flags.has(SessionFlags::PAUSED);
-        let held = self.pause.map_or(0, |_| self.sessions.iter().filter(is_held).count());
+        let held = self
+            .pause
+            .map_or(0, |_| self.sessions.iter().filter(is_held).count());
         self.blocking.count() + held
     }
 
@@ -119,8 +125,12 @@ impl Engine {
     pub fn unpause(&mut self) {
         self.pause = None;
         self.keyspace.expired_keys = keyspace::ExpiredKeys::Delete;
-        let held: Vec<_> =
-            self.sessions.iter().filter(|s| s.flags.has(SessionFlags::PAUSED)).map(|s| s.slot).collect();
+        let held: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|s| s.flags.has(SessionFlags::PAUSED))
+            .map(|s| s.slot)
+            .collect();
         for id in held {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.flags.set(SessionFlags::PAUSED, false);
@@ -132,11 +142,17 @@ impl Engine {
     /// Housekeeping ten times a second.
     fn cron(&mut self, host: &mut dyn Host) {
         let now_ms = self.now_us / 1000;
-        self.stats.ops_rate.sample(self.stats.commands_processed, now_ms);
+        self.stats
+            .ops_rate
+            .sample(self.stats.commands_processed, now_ms);
         self.stats.in_rate.sample(self.stats.net_in_bytes, now_ms);
         self.stats.out_rate.sample(self.stats.net_out_bytes, now_ms);
-        self.stats.loop_turns_rate.sample(self.stats.event_loop.turns, now_ms);
-        self.stats.loop_us_rate.sample(self.stats.event_loop.nanoseconds / 1000, now_ms);
+        self.stats
+            .loop_turns_rate
+            .sample(self.stats.event_loop.turns, now_ms);
+        self.stats
+            .loop_us_rate
+            .sample(self.stats.event_loop.nanoseconds / 1000, now_ms);
         self.stats.peak_memory = self.stats.peak_memory.max(host.used_memory());
         if self.settings.maxmemory > 0 && !self.is_paused() {
             self.free_memory(host);

@@ -30,7 +30,10 @@ pub struct Watches {
 
 impl Watches {
     pub(crate) fn new(seed: u64) -> Watches {
-        Watches { hasher: FixedState::with_seed(seed), ..Watches::default() }
+        Watches {
+            hasher: FixedState::with_seed(seed),
+            ..Watches::default()
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -43,7 +46,10 @@ impl Watches {
     }
 
     pub fn watchers(&self, db: u32, key: &[u8]) -> &[SessionId] {
-        self.by_db.get(db as usize).and_then(|keys| keys.get(key)).map_or(&[], Vec::as_slice)
+        self.by_db
+            .get(db as usize)
+            .and_then(|keys| keys.get(key))
+            .map_or(&[], Vec::as_slice)
     }
 
     fn add(&mut self, db: u32, key: &[u8], id: SessionId) {
@@ -61,7 +67,9 @@ impl Watches {
     }
 
     fn remove(&mut self, db: u32, key: &[u8], id: SessionId) {
-        let Some(keys) = self.by_db.get_mut(db as usize) else { return };
+        let Some(keys) = self.by_db.get_mut(db as usize) else {
+            return;
+        };
         let Some(ids) = keys.get_mut(key) else { return };
         ids.retain(|other| *other != id);
         if ids.is_empty() {
@@ -71,7 +79,10 @@ impl Watches {
     }
 
     fn keys_of(&self, db: u32) -> Vec<Box<[u8]>> {
-        self.by_db.get(db as usize).map(|keys| keys.keys().cloned().collect()).unwrap_or_default()
+        self.by_db
+            .get(db as usize)
+            .map(|keys| keys.keys().cloned().collect())
+            .unwrap_or_default()
     }
 }
 
@@ -98,7 +109,11 @@ impl Engine {
             return;
         }
         let was_expired = self.watched_state(db, key) == State::Expired;
-        session.watched.push(Watched { db, key: key.into(), was_expired });
+        session.watched.push(Watched {
+            db,
+            key: key.into(),
+            was_expired,
+        });
         self.watches.add(db, key, session.slot);
         self.keyspace.journal.track_touched = true;
     }
@@ -115,7 +130,10 @@ impl Engine {
 
     /// Whether a key that the session watches has expired since.
     pub(crate) fn a_watched_key_expired(&self, session: &Session) -> bool {
-        session.watched.iter().any(|w| !w.was_expired && self.watched_state(w.db, &w.key) == State::Expired)
+        session
+            .watched
+            .iter()
+            .any(|w| !w.was_expired && self.watched_state(w.db, &w.key) == State::Expired)
     }
 
     /// Spoils the transactions of everyone watching `key`.
@@ -160,14 +178,25 @@ impl Engine {
         key: &[u8],
         mut is_spoilt: impl FnMut(&mut Watched) -> bool,
     ) {
-        let Engine { watches, sessions, strays, .. } = self;
+        let Engine {
+            watches,
+            sessions,
+            strays,
+            ..
+        } = self;
         for id in watches.watchers(db, key) {
             let running = current.as_deref_mut().filter(|s| s.slot == *id);
             let Some(session) = running.or_else(|| sessions.get_mut(*id)) else {
                 strays.push(Stray::Spoilt { who: *id });
                 continue;
             };
-            let Some(watched) = session.watched.iter_mut().find(|w| w.db == db && *w.key == *key) else { continue };
+            let Some(watched) = session
+                .watched
+                .iter_mut()
+                .find(|w| w.db == db && *w.key == *key)
+            else {
+                continue;
+            };
             if is_spoilt(watched) {
                 session.flags.set(SessionFlags::DIRTY_CAS, true);
             }

@@ -10,17 +10,26 @@ fn without_the_password_only_authentication_is_possible() {
     let mut b = World::with(|c| c.requirepass = Text::from("secret"));
     let c = b.client();
     assert_eq!(b.say(c, "get x\n"), "-NOAUTH Authentication required.");
-    assert!(b.say(c, "hello 3\n").starts_with("-NOAUTH HELLO must be called"));
+    assert!(
+        b.say(c, "hello 3\n")
+            .starts_with("-NOAUTH HELLO must be called")
+    );
     assert_eq!(
         b.say(c, "auth no\nauth other secret\n"),
         "-WRONGPASS invalid username-password pair or user is disabled. -WRONGPASS invalid username-password pair or user is disabled."
     );
     assert_eq!(b.engine.stats.auth_failures, 2);
-    assert_eq!(b.say(c, "*1000\r\n"), "-ERR Protocol error: unauthenticated multibulk length");
+    assert_eq!(
+        b.say(c, "*1000\r\n"),
+        "-ERR Protocol error: unauthenticated multibulk length"
+    );
     let c = b.client();
     assert_eq!(b.say(c, "auth default secret\nget x\n"), "+OK $-1");
     let c = b.client();
-    assert!(b.say(c, "hello 3 auth default secret setname me\n").starts_with("%7 $6 server $5 redis"));
+    assert!(
+        b.say(c, "hello 3 auth default secret setname me\n")
+            .starts_with("%7 $6 server $5 redis")
+    );
     assert_eq!(b.say(c, "client getname\n"), "$2 me");
 }
 
@@ -28,13 +37,19 @@ fn without_the_password_only_authentication_is_possible() {
 fn a_queued_mistake_spoils_the_transaction_and_a_nested_multi_does_not() {
     let mut b = World::new();
     let c = b.client();
-    assert_eq!(b.say(c, "multi\nmulti\nset a 1\nexec\n"), "+OK -ERR MULTI calls can not be nested +QUEUED *1 +OK");
+    assert_eq!(
+        b.say(c, "multi\nmulti\nset a 1\nexec\n"),
+        "+OK -ERR MULTI calls can not be nested +QUEUED *1 +OK"
+    );
     let refused = b.say(c, "multi\nset a\nset a 2\nexec\nget a\n");
     assert_eq!(
         refused,
         "+OK -ERR wrong number of arguments for 'set' command +QUEUED -EXECABORT Transaction discarded because of previous errors. $1 1"
     );
-    assert_eq!(b.say(c, "exec\ndiscard\n"), "-ERR EXEC without MULTI -ERR DISCARD without MULTI");
+    assert_eq!(
+        b.say(c, "exec\ndiscard\n"),
+        "-ERR EXEC without MULTI -ERR DISCARD without MULTI"
+    );
 }
 
 #[test]
@@ -57,10 +72,16 @@ fn a_key_expired_before_watch_may_be_removed_without_harm() {
     let c = b.client();
     b.say(c, "set a 1 px 10\n");
     b.wait_ms(20);
-    assert_eq!(b.say(c, "watch a\ndel a\nmulti\nping\nexec\n"), "+OK :0 +OK +QUEUED *1 +PONG");
+    assert_eq!(
+        b.say(c, "watch a\ndel a\nmulti\nping\nexec\n"),
+        "+OK :0 +OK +QUEUED *1 +PONG"
+    );
     b.say(c, "set b 1 px 10\n");
     b.wait_ms(20);
-    assert_eq!(b.say(c, "watch b\nset b 2\nmulti\nping\nexec\n"), "+OK +OK +OK +QUEUED *-1");
+    assert_eq!(
+        b.say(c, "watch b\nset b 2\nmulti\nping\nexec\n"),
+        "+OK +OK +OK +QUEUED *-1"
+    );
 }
 
 #[test]
@@ -74,8 +95,13 @@ fn effects_of_a_transaction_are_one_unit_and_expired_keys_go_first() {
     b.engine.effects.queue.clear();
     b.wait_ms(20);
     b.say(c, "multi\nset a 2\nset b 3\nexec\n");
-    let names: Vec<String> =
-        b.engine.effects.queue.iter().map(|e| String::from_utf8_lossy(&e.args[0]).to_uppercase()).collect();
+    let names: Vec<String> = b
+        .engine
+        .effects
+        .queue
+        .iter()
+        .map(|e| String::from_utf8_lossy(&e.args[0]).to_uppercase())
+        .collect();
     assert_eq!(names, ["MULTI", "DEL", "SET", "SET", "EXEC"]);
     b.engine.effects.queue.clear();
     b.say(c, "multi\nset a 2\nget a\nexec\n");
@@ -87,7 +113,10 @@ fn messages_to_the_sender_come_behind_the_reply() {
     let mut b = World::new();
     let (c, other) = (b.client(), b.client());
     b.say(c, "hello 3\n");
-    assert_eq!(b.say(other, "psubscribe n*\n"), "*3 $10 psubscribe $2 n* :1");
+    assert_eq!(
+        b.say(other, "psubscribe n*\n"),
+        "*3 $10 psubscribe $2 n* :1"
+    );
     assert_eq!(
         b.say(c, "subscribe news\npublish news hi\n"),
         ">3 $9 subscribe $4 news :1 :2 >3 $7 message $4 news $2 hi"
@@ -108,7 +137,10 @@ fn a_served_client_reaches_the_session_that_served_it() {
     assert_eq!(b.say(blocked, "blpop list 0\n"), "");
     let heard = b.say(c, "rpush list x\n");
     assert!(heard.starts_with(":1"), "{heard}");
-    assert!(heard.contains("message $19 __keyevent@0__:lpop $4 list"), "{heard}");
+    assert!(
+        heard.contains("message $19 __keyevent@0__:lpop $4 list"),
+        "{heard}"
+    );
     assert_eq!(b.received(blocked), "*2 $4 list $1 x");
 }
 
@@ -116,8 +148,14 @@ fn a_served_client_reaches_the_session_that_served_it() {
 fn subscribers_of_the_old_protocol_may_do_nothing_else() {
     let mut b = World::new();
     let c = b.client();
-    assert_eq!(b.say(c, "ssubscribe s\nping\n"), "*3 $10 ssubscribe $1 s :1 *2 $4 pong $0");
-    assert!(b.say(c, "get x\n").starts_with("-ERR Can't execute 'get': only"));
+    assert_eq!(
+        b.say(c, "ssubscribe s\nping\n"),
+        "*3 $10 ssubscribe $1 s :1 *2 $4 pong $0"
+    );
+    assert!(
+        b.say(c, "get x\n")
+            .starts_with("-ERR Can't execute 'get': only")
+    );
     assert_eq!(b.say(c, "reset\nget x\n"), "+RESET $-1");
     assert_eq!(b.say(c, "unsubscribe\n"), "*3 $11 unsubscribe $-1 :0");
 }
@@ -127,7 +165,10 @@ fn replies_can_be_turned_off_and_skipped() {
     let mut b = World::new();
     let c = b.client();
     assert_eq!(b.say(c, "client reply skip\nset a 1\nget a\n"), "$1 1");
-    assert_eq!(b.say(c, "client reply off\nget a\nsubscribe x\nclient reply on\n"), "*3 $9 subscribe $1 x :1");
+    assert_eq!(
+        b.say(c, "client reply off\nget a\nsubscribe x\nclient reply on\n"),
+        "*3 $9 subscribe $1 x :1"
+    );
 }
 
 #[test]
@@ -154,14 +195,18 @@ fn a_paused_engine_does_not_ask_to_be_called_for_what_it_may_not_do() {
 
 #[test]
 fn a_client_that_does_not_read_is_closed_at_its_limit() {
-    let mut b = World::with(|c| c.client_output_buffer_limits[config::ClientClass::Pubsub as usize].hard_bytes = 50_000);
+    let mut b = World::with(|c| {
+        c.client_output_buffer_limits[config::ClientClass::Pubsub as usize].hard_bytes = 50_000
+    });
     let (c, slow) = (b.client(), b.client());
     b.say(slow, "subscribe x\n");
     for _ in 0..60 {
         b.say(c, &format!("publish x {}\n", "y".repeat(1000)));
     }
     assert_eq!(b.engine.sessions.len(), 1);
-    assert!(b.host.log.iter().any(|l| l.contains("scheduled to be closed ASAP for overcoming of output buffer limits.")));
+    assert!(b.host.log.iter().any(|l| {
+        l.contains("scheduled to be closed ASAP for overcoming of output buffer limits.")
+    }));
 }
 
 #[test]
@@ -169,10 +214,19 @@ fn the_largest_clients_go_when_all_cost_too_much() {
     let mut b = World::with(|c| c.maxmemory_clients = config::ClientsMemory::Bytes(300_000));
     let (small, large, exempt) = (b.client(), b.client(), b.client());
     b.say(exempt, "client no-evict on\n");
-    b.say(exempt, &format!("*2\n$4\necho\n$500000\n{}", "x".repeat(1000)));
-    b.say(small, &format!("*2\n$4\necho\n$100000\n{}", "x".repeat(1000)));
+    b.say(
+        exempt,
+        &format!("*2\n$4\necho\n$500000\n{}", "x".repeat(1000)),
+    );
+    b.say(
+        small,
+        &format!("*2\n$4\necho\n$100000\n{}", "x".repeat(1000)),
+    );
     assert_eq!(b.engine.sessions.len(), 3);
-    b.say(large, &format!("*2\n$4\necho\n$250000\n{}", "x".repeat(1000)));
+    b.say(
+        large,
+        &format!("*2\n$4\necho\n$250000\n{}", "x".repeat(1000)),
+    );
     assert_eq!(b.engine.sessions.len(), 2);
     assert_eq!(b.engine.stats.evicted_clients, 1);
     assert!(b.engine.sessions.get(large.0).is_none());
@@ -184,12 +238,21 @@ fn buffers_of_an_idle_client_go_back() {
     let mut b = World::new();
     let c = b.client();
     b.say(c, "*2\n$4\necho\n$3\nab");
-    assert!(b.engine.sessions.get(c.0).is_some_and(|s| s.input_capacity() >= 16 * 1024));
+    assert!(
+        b.engine
+            .sessions
+            .get(c.0)
+            .is_some_and(|s| s.input_capacity() >= 16 * 1024)
+    );
     assert_eq!(b.say(c, "c\n"), "$3 abc");
     for _ in 0..30 {
         b.wait_ms(400);
     }
-    let session = b.engine.sessions.get(c.0).map(|s| (s.input_capacity(), s.reply_buffer_bytes));
+    let session = b
+        .engine
+        .sessions
+        .get(c.0)
+        .map(|s| (s.input_capacity(), s.reply_buffer_bytes));
     assert_eq!(session, Some((0, 1024)));
 }
 
@@ -213,7 +276,10 @@ fn unblocking_ends_a_wait_as_asked() {
     let (c, blocked) = (b.client(), b.client());
     b.say(blocked, "blpop a 0\nping\n");
     assert_eq!(b.say(c, "client unblock 2 error\n"), ":1");
-    assert_eq!(b.received(blocked), "-UNBLOCKED client unblocked via CLIENT UNBLOCK +PONG");
+    assert_eq!(
+        b.received(blocked),
+        "-UNBLOCKED client unblocked via CLIENT UNBLOCK +PONG"
+    );
     b.say(blocked, "blpop a 0\n");
     assert_eq!(b.say(c, "client unblock 2\nclient unblock 2\n"), ":1 :0");
     assert_eq!(b.received(blocked), "*-1");

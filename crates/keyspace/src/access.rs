@@ -21,7 +21,11 @@ pub(crate) struct Access {
 
 impl Access {
     pub fn new(seed: u64) -> Access {
-        Access { tracking: Tracking::Lru, now_ms: 0, rng: Rng::new(seed) }
+        Access {
+            tracking: Tracking::Lru,
+            now_ms: 0,
+            rng: Rng::new(seed),
+        }
     }
 
     pub fn set_now(&mut self, now_ms: i64) {

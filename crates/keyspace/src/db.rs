@@ -33,7 +33,12 @@ impl Db {
     pub(crate) fn new(seed: u64, per_slot: bool) -> Db {
         let count = if per_slot { SLOT_COUNT } else { 1 };
         let tables = (0..count).map(|_| Table::new(seed)).collect();
-        Db { tables, expires: RankTree::new(), len: 0, seed }
+        Db {
+            tables,
+            expires: RankTree::new(),
+            len: 0,
+            seed,
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -51,7 +56,11 @@ impl Db {
 
     #[inline]
     pub(crate) fn table_index(&self, key: &[u8]) -> usize {
-        if self.tables.len() == 1 { 0 } else { usize::from(slot_of(key).0) }
+        if self.tables.len() == 1 {
+            0
+        } else {
+            usize::from(slot_of(key).0)
+        }
     }
 
     #[inline]
@@ -79,9 +88,19 @@ impl Db {
 
     /// Looks a key up, unlinking it if it has expired and may be deleted.
     #[inline]
-    pub(crate) fn find_live(&mut self, key: &[u8], mode: ExpiredKeys, now_ms: i64) -> Found<'_, Value> {
+    pub(crate) fn find_live(
+        &mut self,
+        key: &[u8],
+        mode: ExpiredKeys,
+        now_ms: i64,
+    ) -> Found<'_, Value> {
         let (hash, index) = (self.hash(key), self.table_index(key));
-        let Db { tables, expires, len, .. } = self;
+        let Db {
+            tables,
+            expires,
+            len,
+            ..
+        } = self;
         let found = tables[index].find_live(hash, key, |e| fate(mode, now_ms, e));
         if let Found::Removed(dead) = &found {
             *len -= 1;
@@ -102,8 +121,14 @@ impl Db {
         make: impl FnOnce() -> (NewValue<'v, Value>, u8, u32),
     ) -> (EntryMut<'_, Value>, Inserted<Value>) {
         let (hash, index) = (self.hash(key), self.table_index(key));
-        let Db { tables, expires, len, .. } = self;
-        let (entry, inserted) = tables[index].find_or_insert(hash, key, |e| fate(mode, now_ms, e), make);
+        let Db {
+            tables,
+            expires,
+            len,
+            ..
+        } = self;
+        let (entry, inserted) =
+            tables[index].find_or_insert(hash, key, |e| fate(mode, now_ms, e), make);
         match &inserted {
             Inserted::No => {}
             Inserted::Yes => *len += 1,
@@ -141,13 +166,19 @@ impl Db {
     }
 
     pub(crate) fn item_parts(item: ExpiryItem) -> (i64, usize, u64) {
-        ((item.0 >> SLOT_BITS) as i64, (item.0 & (SLOT_COUNT as u64 - 1)) as usize, item.1)
+        (
+            (item.0 >> SLOT_BITS) as i64,
+            (item.0 & (SLOT_COUNT as u64 - 1)) as usize,
+            item.1,
+        )
     }
 
     /// Whether `entry` is the one an index item stands for.
     pub(crate) fn item_matches(item: ExpiryItem, entry: &EntryRef<'_, Value>) -> bool {
         let indexed = item.0 >> SLOT_BITS;
-        entry.expiry().is_some_and(|at| (at.max(0) as u64).min(LATEST) == indexed)
+        entry
+            .expiry()
+            .is_some_and(|at| (at.max(0) as u64).min(LATEST) == indexed)
     }
 
     /// Keeps the index in step with one key's change of expiry.
@@ -174,7 +205,11 @@ impl Db {
     }
 
     /// One SCAN step: visits the entries at the cursor, returns the next one (0 at the end).
-    pub(crate) fn scan<'a>(&'a self, cursor: u64, visit: &mut dyn FnMut(EntryRef<'a, Value>)) -> u64 {
+    pub(crate) fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        visit: &mut dyn FnMut(EntryRef<'a, Value>),
+    ) -> u64 {
         if self.tables.len() == 1 {
             return self.tables[0].scan(cursor, visit);
         }
@@ -207,6 +242,8 @@ impl Db {
 
     /// Buckets of all tables, for DEBUG HTSTATS.
     pub fn bucket_counts(&self) -> (usize, usize) {
-        self.tables.iter().fold((0, 0), |(b, o), t| (b + t.bucket_count(), o + t.overflow_count()))
+        self.tables.iter().fold((0, 0), |(b, o), t| {
+            (b + t.bucket_count(), o + t.overflow_count())
+        })
     }
 }

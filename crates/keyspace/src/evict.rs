@@ -27,19 +27,31 @@ pub enum EvictionPolicy {
 impl EvictionPolicy {
     pub fn is_volatile(self) -> bool {
         use EvictionPolicy::*;
-        matches!(self, VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl)
+        matches!(
+            self,
+            VolatileLru | VolatileLfu | VolatileRandom | VolatileTtl
+        )
     }
 
     pub fn is_lfu(self) -> bool {
-        matches!(self, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu)
+        matches!(
+            self,
+            EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu
+        )
     }
 
     pub fn is_lru(self) -> bool {
-        matches!(self, EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru)
+        matches!(
+            self,
+            EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru
+        )
     }
 
     fn is_random(self) -> bool {
-        matches!(self, EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom)
+        matches!(
+            self,
+            EvictionPolicy::AllKeysRandom | EvictionPolicy::VolatileRandom
+        )
     }
 }
 
@@ -63,11 +75,24 @@ impl EvictionPool {
         if self.0.len() == POOL_SIZE && self.0[0].score >= score {
             return;
         }
-        if self.0.iter().any(|c| c.victim.db == db && c.victim.key == key) {
+        if self
+            .0
+            .iter()
+            .any(|c| c.victim.db == db && c.victim.key == key)
+        {
             return;
         }
         let at = self.0.partition_point(|c| c.score < score);
-        self.0.insert(at, Candidate { score, victim: Victim { db, key: key.to_vec() } });
+        self.0.insert(
+            at,
+            Candidate {
+                score,
+                victim: Victim {
+                    db,
+                    key: key.to_vec(),
+                },
+            },
+        );
         if self.0.len() > POOL_SIZE {
             self.0.remove(0);
         }
@@ -103,19 +128,27 @@ impl Keyspace {
 
     /// Deletes a victim, with its notification and statistics.
     pub fn evict(&mut self, victim: &Victim) -> bool {
-        let Some(entry) = self.dbs[victim.db as usize].remove(&victim.key) else { return false };
+        let Some(entry) = self.dbs[victim.db as usize].remove(&victim.key) else {
+            return false;
+        };
         discard(&mut self.garbage, entry);
         self.stats.evicted += 1;
-        self.journal.notify(NotifyClass::EVICTED, "evicted", victim.db, &victim.key);
+        self.journal
+            .notify(NotifyClass::EVICTED, "evicted", victim.db, &victim.key);
         self.journal.touched(victim.db, &victim.key);
         if self.journal.track_removals {
-            self.journal.removals.push((victim.db, victim.key.as_slice().into(), Removal::Evicted));
+            self.journal
+                .removals
+                .push((victim.db, victim.key.as_slice().into(), Removal::Evicted));
         }
         true
     }
 
     fn first_to_expire(&self) -> Option<Victim> {
-        let (db, item) = (0..).zip(&self.dbs).filter_map(|(i, d)| Some((i, d.expires.first()?))).min_by_key(|x| x.1)?;
+        let (db, item) = (0..)
+            .zip(&self.dbs)
+            .filter_map(|(i, d)| Some((i, d.expires.first()?)))
+            .min_by_key(|x| x.1)?;
         let key = self.dbs[db as usize].key_of_item(item)?;
         Some(Victim { db, key })
     }
@@ -136,7 +169,10 @@ impl Keyspace {
                 d.key_of_item(d.expires.get(at)?)?
             } else {
                 let table = d.random_table(&mut self.rng)?;
-                d.tables[table].random(|| self.rng.next_u64())?.key().to_vec()
+                d.tables[table]
+                    .random(|| self.rng.next_u64())?
+                    .key()
+                    .to_vec()
             };
             return Some(Victim { db: index, key });
         }
@@ -157,7 +193,13 @@ impl Keyspace {
     }
 
     fn sample(&mut self, index: u32, volatile: bool) {
-        let Keyspace { dbs, rng, pool, access, .. } = self;
+        let Keyspace {
+            dbs,
+            rng,
+            pool,
+            access,
+            ..
+        } = self;
         let d = &dbs[index as usize];
         let mut offer = |aux: u32, key: &[u8]| {
             let score = match access.tracking {
@@ -168,7 +210,9 @@ impl Keyspace {
         };
         if volatile {
             let at = rng.below(d.expires.len() as u64) as usize;
-            let Some(item) = d.expires.get(at) else { return };
+            let Some(item) = d.expires.get(at) else {
+                return;
+            };
             let (_, table, hash) = Db::item_parts(item);
             d.tables[table].visit_hash(hash, |e| {
                 if Db::item_matches(item, &e) {
@@ -176,15 +220,20 @@ impl Keyspace {
                 }
             });
         } else if let Some(table) = d.random_table(rng)
-            && let Some(e) = d.tables[table].random(|| rng.next_u64()) {
-                offer(e.aux(), e.key());
-            }
+            && let Some(e) = d.tables[table].random(|| rng.next_u64())
+        {
+            offer(e.aux(), e.key());
+        }
     }
 }
 
 impl Db {
     fn pool_len(&self, volatile: bool) -> usize {
-        if volatile { self.volatile_len() } else { self.len() }
+        if volatile {
+            self.volatile_len()
+        } else {
+            self.len()
+        }
     }
 
     fn contains(&self, key: &[u8], volatile: bool) -> bool {

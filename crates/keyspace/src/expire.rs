@@ -9,7 +9,9 @@ use crate::keys::{ExpiredKeys, Keyspace, note_expired};
 impl Keyspace {
     /// Sets or clears the expiry of an existing key; false if there is none.
     pub fn set_expiry(&mut self, db: u32, key: &[u8], expiry_ms: Option<i64>) -> bool {
-        let Some(mut entry) = self.find_mut(db, key) else { return false };
+        let Some(mut entry) = self.find_mut(db, key) else {
+            return false;
+        };
         let old = entry.get().expiry();
         entry.set_expiry(expiry_ms);
         let d = &mut self.dbs[db as usize];
@@ -36,7 +38,13 @@ impl Keyspace {
             let entry = d.tables[index].remove_where(hash, |e| Db::item_matches(item, &e));
             let entry = entry.expect("the expiry index names an entry of the table");
             d.len_removed();
-            note_expired(&mut self.stats, &mut self.journal, &mut self.garbage, db, entry);
+            note_expired(
+                &mut self.stats,
+                &mut self.journal,
+                &mut self.garbage,
+                db,
+                entry,
+            );
             removed += 1;
         }
         removed
@@ -44,7 +52,11 @@ impl Keyspace {
 
     /// When the next key of any database expires, Unix milliseconds.
     pub fn next_expiry_ms(&self) -> Option<i64> {
-        self.dbs.iter().filter_map(|d| d.expires.first()).map(|item| Db::item_parts(item).0).min()
+        self.dbs
+            .iter()
+            .filter_map(|d| d.expires.first())
+            .map(|item| Db::item_parts(item).0)
+            .min()
     }
 
     /// Mean remaining life of volatile keys in a database, from a few evenly spread ones.

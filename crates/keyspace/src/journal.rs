@@ -66,7 +66,12 @@ impl Journal {
     #[inline]
     pub fn notify(&mut self, class: NotifyClass, event: &'static str, db: u32, key: &[u8]) {
         if self.notify.intersects(class) {
-            self.events.push(KeyEvent { db, class, event, key: key.into() });
+            self.events.push(KeyEvent {
+                db,
+                class,
+                event,
+                key: key.into(),
+            });
         }
     }
 
@@ -101,6 +106,9 @@ impl Journal {
 
     #[inline]
     pub fn has_news(&self) -> bool {
-        !(self.events.is_empty() && self.touched.is_empty() && self.ready.is_empty() && self.removals.is_empty())
+        !(self.events.is_empty()
+            && self.touched.is_empty()
+            && self.ready.is_empty()
+            && self.removals.is_empty())
     }
 }

@@ -79,7 +79,9 @@ impl Keyspace {
         let mut rng = Rng::new(seed);
         let hash_seed = rng.next_u64();
         Keyspace {
-            dbs: (0..databases).map(|_| Db::new(hash_seed, per_slot)).collect(),
+            dbs: (0..databases)
+                .map(|_| Db::new(hash_seed, per_slot))
+                .collect(),
             now_ms: 0,
             access: Access::new(rng.next_u64()),
             pool: EvictionPool::default(),
@@ -110,7 +112,10 @@ impl Keyspace {
     }
 
     pub fn track_lfu(&mut self, log_factor: u32, decay_minutes: u32) {
-        self.access.tracking = Tracking::Lfu { log_factor, decay_minutes };
+        self.access.tracking = Tracking::Lfu {
+            log_factor,
+            decay_minutes,
+        };
     }
 
     pub fn db_count(&self) -> usize {
@@ -164,7 +169,14 @@ impl Keyspace {
     /// Looks a key up; an expired one is removed (or hidden, or kept) on the way.
     #[inline]
     fn find(&mut self, db: u32, key: &[u8], look: Look) -> Option<EntryMut<'_, Value>> {
-        let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
+        let Keyspace {
+            dbs,
+            stats,
+            journal,
+            access,
+            garbage,
+            ..
+        } = self;
         match dbs[db as usize].find_live(key, self.expired_keys, self.now_ms) {
             Found::Live(mut entry) => {
                 if look.touch && self.touch {
@@ -191,31 +203,69 @@ impl Keyspace {
     /// A look-up by a reading command: counts a hit or a miss, notes the access.
     #[inline]
     pub fn read(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
-        self.find(db, key, Look { touch: true, count: true, announce: true }).map(|e| Entry(e.into_ref()))
+        self.find(
+            db,
+            key,
+            Look {
+                touch: true,
+                count: true,
+                announce: true,
+            },
+        )
+        .map(|e| Entry(e.into_ref()))
     }
 
     /// A look-up by a command that asks about the key rather than for its value (EXISTS, TTL, TYPE):
     /// counts a hit or a miss, leaves LRU data alone.
     #[inline]
     pub fn look(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
-        self.find(db, key, Look { touch: false, count: true, announce: true }).map(|e| Entry(e.into_ref()))
+        self.find(
+            db,
+            key,
+            Look {
+                touch: false,
+                count: true,
+                announce: true,
+            },
+        )
+        .map(|e| Entry(e.into_ref()))
     }
 
     /// As [`Keyspace::look`], without a notification of a miss (OBJECT).
     pub fn look_quietly(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
-        self.find(db, key, Look { touch: false, count: true, announce: false }).map(|e| Entry(e.into_ref()))
+        self.find(
+            db,
+            key,
+            Look {
+                touch: false,
+                count: true,
+                announce: false,
+            },
+        )
+        .map(|e| Entry(e.into_ref()))
     }
 
     /// A look-up that leaves statistics and LRU data alone (writers, internal questions).
     #[inline]
     pub fn peek(&mut self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
-        self.find(db, key, Look { touch: false, count: false, announce: false }).map(|e| Entry(e.into_ref()))
+        self.find(
+            db,
+            key,
+            Look {
+                touch: false,
+                count: false,
+                announce: false,
+            },
+        )
+        .map(|e| Entry(e.into_ref()))
     }
 
     /// A look-up that changes nothing at all and finds expired keys too (DEBUG).
     pub fn inspect(&self, db: u32, key: &[u8]) -> Option<Entry<'_>> {
         let db = &self.dbs[db as usize];
-        db.tables[db.table_index(key)].find(db.hash(key), key).map(Entry)
+        db.tables[db.table_index(key)]
+            .find(db.hash(key), key)
+            .map(Entry)
     }
 
     /// The key's type, if it is there. Leaves everything as it is, even an expired key.
@@ -227,7 +277,15 @@ impl Keyspace {
     /// A look-up by a writing command: notes the access, counts nothing.
     #[inline]
     pub(crate) fn find_mut(&mut self, db: u32, key: &[u8]) -> Option<EntryMut<'_, Value>> {
-        self.find(db, key, Look { touch: true, count: false, announce: false })
+        self.find(
+            db,
+            key,
+            Look {
+                touch: true,
+                count: false,
+                announce: false,
+            },
+        )
     }
 
     /// The container of type `K` at `key`, for reading.
@@ -245,18 +303,38 @@ impl Keyspace {
     pub fn get_mut<K: Kind>(&mut self, db: u32, key: &[u8]) -> Result<Option<&mut K>, WrongType> {
         match self.find_mut(db, key) {
             None => Ok(None),
-            Some(entry) => entry.into_payload().and_then(K::of_mut).map(Some).ok_or(WrongType),
+            Some(entry) => entry
+                .into_payload()
+                .and_then(K::of_mut)
+                .map(Some)
+                .ok_or(WrongType),
         }
     }
 
     /// The container of type `K` at `key`, made by `make` if there is none. A command must not
     /// leave it empty: check its arguments before calling this.
     #[inline]
-    pub fn get_or_create<K: Kind>(&mut self, db: u32, key: &[u8], make: impl FnOnce() -> K) -> Result<&mut K, WrongType> {
-        let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
+    pub fn get_or_create<K: Kind>(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        make: impl FnOnce() -> K,
+    ) -> Result<&mut K, WrongType> {
+        let Keyspace {
+            dbs,
+            stats,
+            journal,
+            access,
+            garbage,
+            ..
+        } = self;
         let d = &mut dbs[db as usize];
         let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
-            (NewValue::Payload(make().wrap()), K::TYPE as u8, access.fresh())
+            (
+                NewValue::Payload(make().wrap()),
+                K::TYPE as u8,
+                access.fresh(),
+            )
         });
         let is_new = !matches!(inserted, Inserted::No);
         if !is_new && self.touch {
@@ -275,7 +353,9 @@ impl Keyspace {
 
     /// Whether a key has expired but is still there; `None` if there is no such key. Removes nothing.
     pub fn has_expired(&self, db: u32, key: &[u8]) -> Option<bool> {
-        self.dbs[db as usize].find(key).map(|e| e.expiry().is_some_and(|at| at <= self.now_ms))
+        self.dbs[db as usize]
+            .find(key)
+            .map(|e| e.expiry().is_some_and(|at| at <= self.now_ms))
     }
 
     /// Whether the key exists, of whatever type.
@@ -294,12 +374,26 @@ impl Keyspace {
     }
 
     /// Adds a key known to be absent.
-    pub(crate) fn insert_new(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, tag: u8, expiry_ms: Option<i64>) {
+    pub(crate) fn insert_new(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        value: NewValue<'_, Value>,
+        tag: u8,
+        expiry_ms: Option<i64>,
+    ) {
         self.insert_silently(db, key, value, tag, expiry_ms);
         self.journal.notify(NotifyClass::NEW, "new", db, key);
     }
 
-    fn insert_silently(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, tag: u8, expiry_ms: Option<i64>) {
+    fn insert_silently(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        value: NewValue<'_, Value>,
+        tag: u8,
+        expiry_ms: Option<i64>,
+    ) {
         let d = &mut self.dbs[db as usize];
         let (hash, index) = (d.hash(key), d.table_index(key));
         d.tables[index].insert_new(hash, key, value, tag, self.access.fresh(), expiry_ms);
@@ -310,7 +404,15 @@ impl Keyspace {
 
     /// Takes a key out. Expired keys count as absent (and are removed).
     pub fn take(&mut self, db: u32, key: &[u8]) -> Option<OwnedEntry<Value>> {
-        self.find(db, key, Look { touch: false, count: false, announce: false })?;
+        self.find(
+            db,
+            key,
+            Look {
+                touch: false,
+                count: false,
+                announce: false,
+            },
+        )?;
         self.dbs[db as usize].remove(key)
     }
 
@@ -328,7 +430,9 @@ impl Keyspace {
     /// Moves a key's value, expiry and access data to another name or database, replacing what is
     /// there. False if the source does not exist.
     pub fn rename(&mut self, from_db: u32, from: &[u8], to_db: u32, to: &[u8]) -> bool {
-        let Some(entry) = self.take(from_db, from) else { return false };
+        let Some(entry) = self.take(from_db, from) else {
+            return false;
+        };
         self.delete(to_db, to);
         let (tag, aux, expiry) = (entry.get().tag(), entry.get().aux(), entry.get().expiry());
         let d = &mut self.dbs[to_db as usize];
@@ -350,7 +454,9 @@ impl Keyspace {
     /// Copies a key's value and expiry to another name or database, replacing what is there. False
     /// if the source does not exist.
     pub fn copy(&mut self, from_db: u32, from: &[u8], to_db: u32, to: &[u8]) -> bool {
-        let Some(entry) = self.peek(from_db, from) else { return false };
+        let Some(entry) = self.peek(from_db, from) else {
+            return false;
+        };
         let (tag, expiry) = (entry.kind() as u8, entry.expiry_ms());
         let copied = match entry.0.value() {
             ValueRef::Int(n) => OwnedValue::Int(n),
@@ -369,7 +475,15 @@ impl Keyspace {
 
     /// Overwrites LRU or LFU data (RESTORE, DEBUG).
     pub fn set_access(&mut self, db: u32, key: &[u8], bits: u32) {
-        if let Some(mut entry) = self.find(db, key, Look { touch: false, count: false, announce: false }) {
+        if let Some(mut entry) = self.find(
+            db,
+            key,
+            Look {
+                touch: false,
+                count: false,
+                announce: false,
+            },
+        ) {
             entry.set_aux(bits);
         }
     }
@@ -381,7 +495,8 @@ impl Keyspace {
 
     /// Whether an entry met by iteration has expired.
     pub fn is_expired(&self, entry: &Entry<'_>) -> bool {
-        self.expired_keys != ExpiredKeys::Keep && entry.expiry_ms().is_some_and(|at| at <= self.now_ms)
+        self.expired_keys != ExpiredKeys::Keep
+            && entry.expiry_ms().is_some_and(|at| at <= self.now_ms)
     }
 
     /// One SCAN step: visits the entries at `cursor`, expired ones included, and returns the next
@@ -466,7 +581,11 @@ struct Look {
 
 /// Drops a removed entry, or hands it out if that would take long.
 pub(crate) fn discard(garbage: &mut Vec<Garbage>, entry: OwnedEntry<Value>) {
-    if entry.get().payload().is_some_and(|v| v.free_effort() >= GARBAGE_EFFORT) {
+    if entry
+        .get()
+        .payload()
+        .is_some_and(|v| v.free_effort() >= GARBAGE_EFFORT)
+    {
         garbage.push(Garbage::Entry(entry));
     }
 }

@@ -36,9 +36,10 @@ impl From<WrongType> for StringError {
 #[inline]
 fn encode(bytes: &[u8]) -> NewValue<'_, Value> {
     if bytes.len() <= 20
-        && let Some(n) = parse_i64(bytes) {
-            return NewValue::Int(n);
-        }
+        && let Some(n) = parse_i64(bytes)
+    {
+        return NewValue::Int(n);
+    }
     if bytes.len() <= INLINE_MAX {
         NewValue::Bytes(bytes)
     } else {
@@ -89,7 +90,14 @@ impl Keyspace {
 
     #[inline]
     fn set_encoded(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, expiry: Expiry) {
-        let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
+        let Keyspace {
+            dbs,
+            stats,
+            journal,
+            access,
+            garbage,
+            ..
+        } = self;
         let d = &mut dbs[db as usize];
         let mut value = Some(value);
         let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
@@ -106,9 +114,10 @@ impl Keyspace {
             let bits = access.touch(entry.get().aux());
             entry.set_aux(bits);
             if let Some(replaced) = entry.replace(value, TAG, new)
-                && replaced.free_effort() > 1 {
-                    garbage.push(crate::keys::Garbage::Value(replaced));
-                }
+                && replaced.free_effort() > 1
+            {
+                garbage.push(crate::keys::Garbage::Value(replaced));
+            }
         } else {
             if let Expiry::At(at) = expiry {
                 new = Some(at);
@@ -148,10 +157,22 @@ impl Keyspace {
     /// The string at `key` as a growable buffer, made empty if there is none. For APPEND, SETRANGE,
     /// SETBIT, BITFIELD. Must not be left empty for a key that did not exist.
     pub fn string_buffer(&mut self, db: u32, key: &[u8]) -> Result<&mut ThinBytes, WrongType> {
-        let Keyspace { dbs, stats, journal, access, garbage, .. } = self;
-        let (mut entry, inserted) = dbs[db as usize].find_or_insert(key, self.expired_keys, self.now_ms, || {
-            (NewValue::Payload(Value::Bytes(ThinBytes::new())), TAG, access.fresh())
-        });
+        let Keyspace {
+            dbs,
+            stats,
+            journal,
+            access,
+            garbage,
+            ..
+        } = self;
+        let (mut entry, inserted) =
+            dbs[db as usize].find_or_insert(key, self.expired_keys, self.now_ms, || {
+                (
+                    NewValue::Payload(Value::Bytes(ThinBytes::new())),
+                    TAG,
+                    access.fresh(),
+                )
+            });
         if !matches!(inserted, Inserted::No) {
             journal.ready(db, key);
             journal.notify(NotifyClass::NEW, "new", db, key);

@@ -22,7 +22,13 @@ pub enum Type {
 }
 
 impl Type {
-    pub const ALL: [Type; 5] = [Type::String, Type::List, Type::Set, Type::SortedSet, Type::Hash];
+    pub const ALL: [Type; 5] = [
+        Type::String,
+        Type::List,
+        Type::Set,
+        Type::SortedSet,
+        Type::Hash,
+    ];
 
     /// The name that TYPE replies and SCAN's TYPE option takes.
     pub fn name(self) -> &'static str {
@@ -78,7 +84,9 @@ impl Value {
     #[inline]
     pub fn prefetch(&self, member: &[u8]) -> Option<u64> {
         match self {
-            Value::Hash(Hash::Packed(pack)) | Value::Set(Set::Packed(pack)) | Value::SortedSet(SortedSet::Packed(pack)) => {
+            Value::Hash(Hash::Packed(pack))
+            | Value::Set(Set::Packed(pack))
+            | Value::SortedSet(SortedSet::Packed(pack)) => {
                 pack.prefetch();
                 None
             }
@@ -240,7 +248,13 @@ impl<'a> Entry<'a> {
             ValueRef::Bytes(b) if b.len() <= 44 => "embstr",
             ValueRef::Bytes(_) => "raw",
             ValueRef::Payload(Value::Bytes(_)) => "raw",
-            ValueRef::Payload(Value::List(l)) => if l.is_quicklist() { "quicklist" } else { "listpack" },
+            ValueRef::Payload(Value::List(l)) => {
+                if l.is_quicklist() {
+                    "quicklist"
+                } else {
+                    "listpack"
+                }
+            }
             ValueRef::Payload(Value::Set(s)) => s.encoding(),
             ValueRef::Payload(Value::SortedSet(z)) => z.encoding(),
             ValueRef::Payload(Value::Hash(h)) => h.encoding(),

@@ -42,7 +42,9 @@ fn main() -> ExitCode {
 /// The program a file name stands for: what follows the family's name.
 fn program_by_name(called_as: &OsString) -> Option<&'static str> {
     let name = Path::new(called_as).file_name()?.to_str()?;
-    let program = ["redan-", "redis-", "valkey-"].iter().find_map(|family| name.strip_prefix(family))?;
+    let program = ["redan-", "redis-", "valkey-"]
+        .iter()
+        .find_map(|family| name.strip_prefix(family))?;
     match program {
         "server" => Some("server"),
         "sentinel" => Some("sentinel"),

@@ -202,7 +202,9 @@ impl RequestParser {
     /// Bytes that the argument being received still lacks when the buffer holds `len`; 0 if that is
     /// not known.
     pub fn missing_bytes(&self, len: usize) -> usize {
-        let end = self.bulk_len.map_or(0, |bulk| self.position + bulk as usize + 2);
+        let end = self
+            .bulk_len
+            .map_or(0, |bulk| self.position + bulk as usize + 2);
         end.saturating_sub(len)
     }
 

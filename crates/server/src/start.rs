@@ -122,11 +122,13 @@ fn run(prepared: Prepared) -> ExitCode {
     let supervisor = supervision(config).resolve();
     let attached = supervisor.map(|s| s.attach("Redan is loading..."));
     let supervisor = supervisor.filter(|_| !matches!(attached, Some(Err(_))));
-    if config.daemonize && supervisor.is_none()
-        && let Err(error) = process::daemonize() {
-            eprintln!("Can't daemonize: {}", error_text(&error));
-            return ExitCode::FAILURE;
-        }
+    if config.daemonize
+        && supervisor.is_none()
+        && let Err(error) = process::daemonize()
+    {
+        eprintln!("Can't daemonize: {}", error_text(&error));
+        return ExitCode::FAILURE;
+    }
     let Ok(logger) = prepared.logger.make_global() else {
         eprintln!("a second server in one process");
         return ExitCode::FAILURE;

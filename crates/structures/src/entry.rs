@@ -102,7 +102,12 @@ impl Shape {
         };
         let key_at = value_at + fixed;
         let total = size_class(key_at + key_len + inline_len);
-        Shape { value_at, key_at, key_len, total }
+        Shape {
+            value_at,
+            key_at,
+            key_len,
+            total,
+        }
     }
 
     fn layout(&self) -> Layout {
@@ -125,23 +130,53 @@ impl<V> Clone for Cell<V> {
 impl<V> Copy for Cell<V> {}
 
 impl<V> Cell<V> {
-    const ALIGNED: () = assert!(align_of::<V>() <= 8, "payloads are stored at 8-byte offsets");
+    const ALIGNED: () = assert!(
+        align_of::<V>() <= 8,
+        "payloads are stored at 8-byte offsets"
+    );
 
-    pub(crate) fn allocate(key: &[u8], value: NewValue<'_, V>, tag: u8, aux: u32, expiry: Option<i64>) -> Cell<V> {
+    pub(crate) fn allocate(
+        key: &[u8],
+        value: NewValue<'_, V>,
+        tag: u8,
+        aux: u32,
+        expiry: Option<i64>,
+    ) -> Cell<V> {
         let () = Self::ALIGNED;
-        let shape = Shape::new::<V>(value.kind(), expiry.is_some(), key.len(), value.inline_len());
+        let shape = Shape::new::<V>(
+            value.kind(),
+            expiry.is_some(),
+            key.len(),
+            value.inline_len(),
+        );
         let layout = shape.layout();
         // SAFETY: the layout has a non-zero size (at least the header).
         let raw = unsafe { alloc(layout) };
-        let Some(ptr) = NonNull::new(raw) else { handle_alloc_error(layout) };
-        assert!((ptr.as_ptr().addr() as u64) >> 48 == 0, "pointers fit 48 bits");
-        let cell = Cell { ptr, _owns: PhantomData };
+        let Some(ptr) = NonNull::new(raw) else {
+            handle_alloc_error(layout)
+        };
+        assert!(
+            (ptr.as_ptr().addr() as u64) >> 48 == 0,
+            "pointers fit 48 bits"
+        );
+        let cell = Cell {
+            ptr,
+            _owns: PhantomData,
+        };
         cell.fill(shape, key, value, tag, aux, expiry);
         cell
     }
 
     /// Writes every part; `self` must be an allocation of `shape`'s size.
-    fn fill(self, shape: Shape, key: &[u8], value: NewValue<'_, V>, tag: u8, aux: u32, expiry: Option<i64>) {
+    fn fill(
+        self,
+        shape: Shape,
+        key: &[u8],
+        value: NewValue<'_, V>,
+        tag: u8,
+        aux: u32,
+        expiry: Option<i64>,
+    ) {
         let long = key.len() > u8::MAX as usize;
         let inline_len = value.inline_len();
         assert!(inline_len <= INLINE_MAX);
@@ -170,15 +205,19 @@ impl<V> Cell<V> {
                 base.add(8).cast::<i64>().write(at);
             }
             if long {
-                base.add(shape.value_at - 8).cast::<u64>().write(key.len() as u64);
+                base.add(shape.value_at - 8)
+                    .cast::<u64>()
+                    .write(key.len() as u64);
             }
             ptr::copy_nonoverlapping(key.as_ptr(), base.add(shape.key_at), key.len());
             match value {
                 NewValue::Int(n) => base.add(shape.value_at).cast::<i64>().write(n),
                 NewValue::Payload(v) => base.add(shape.value_at).cast::<V>().write(v),
-                NewValue::Bytes(b) => {
-                    ptr::copy_nonoverlapping(b.as_ptr(), base.add(shape.key_at + shape.key_len), b.len())
-                }
+                NewValue::Bytes(b) => ptr::copy_nonoverlapping(
+                    b.as_ptr(),
+                    base.add(shape.key_at + shape.key_len),
+                    b.len(),
+                ),
             }
         }
     }
@@ -198,8 +237,11 @@ impl<V> Cell<V> {
     #[inline]
     pub(crate) unsafe fn from_bits(bits: u64) -> Cell<V> {
         let raw = ptr::with_exposed_provenance_mut::<u8>(bits as usize);
-        // SAFETY: the caller's promise: a live allocation, so not null.
-        Cell { ptr: unsafe { NonNull::new_unchecked(raw) }, _owns: PhantomData }
+        Cell {
+            // SAFETY: the caller's promise: a live allocation, so not null.
+            ptr: unsafe { NonNull::new_unchecked(raw) },
+            _owns: PhantomData,
+        }
     }
 
     #[inline]
@@ -230,7 +272,12 @@ impl<V> Cell<V> {
             return usize::from(header.key_len);
         }
         // SAFETY: the flag says that the length was written just before the value.
-        unsafe { self.ptr.add(self.value_at(header.flags) - 8).cast::<u64>().read() as usize }
+        unsafe {
+            self.ptr
+                .add(self.value_at(header.flags) - 8)
+                .cast::<u64>()
+                .read() as usize
+        }
     }
 
     #[inline]
@@ -257,7 +304,9 @@ impl<V> Cell<V> {
         let header = self.header();
         let at = self.key_at(header.flags) + self.key_len(header);
         // SAFETY: `fill` wrote `value_len` bytes right behind the key.
-        unsafe { std::slice::from_raw_parts(self.ptr.as_ptr().add(at), usize::from(header.value_len)) }
+        unsafe {
+            std::slice::from_raw_parts(self.ptr.as_ptr().add(at), usize::from(header.value_len))
+        }
     }
 
     #[inline]
@@ -346,7 +395,10 @@ impl<V> Copy for EntryRef<'_, V> {}
 impl<'a, V> EntryRef<'a, V> {
     #[inline]
     pub(crate) fn new(cell: Cell<V>) -> Self {
-        EntryRef { cell, _borrow: PhantomData }
+        EntryRef {
+            cell,
+            _borrow: PhantomData,
+        }
     }
 
     #[inline]
@@ -447,7 +499,13 @@ impl<'a, V> EntryMut<'a, V> {
             return None;
         }
         // SAFETY: the kind says a `V` lives there; `&mut self` makes the access exclusive.
-        Some(unsafe { self.cell.ptr.add(self.cell.value_at(flags)).cast::<V>().as_mut() })
+        Some(unsafe {
+            self.cell
+                .ptr
+                .add(self.cell.value_at(flags))
+                .cast::<V>()
+                .as_mut()
+        })
     }
 
     /// As [`EntryMut::payload_mut`], for the table's whole borrow.
@@ -458,7 +516,13 @@ impl<'a, V> EntryMut<'a, V> {
             return None;
         }
         // SAFETY: as above; `self` carried the exclusive borrow for 'a.
-        Some(unsafe { self.cell.ptr.add(self.cell.value_at(flags)).cast::<V>().as_mut() })
+        Some(unsafe {
+            self.cell
+                .ptr
+                .add(self.cell.value_at(flags))
+                .cast::<V>()
+                .as_mut()
+        })
     }
 
     /// The inline bytes for a change in place that keeps their length.
@@ -469,7 +533,12 @@ impl<'a, V> EntryMut<'a, V> {
         }
         let at = self.cell.key_at(header.flags) + self.cell.key_len(header);
         // SAFETY: `value_len` bytes live there; `&mut self` makes the access exclusive.
-        Some(unsafe { std::slice::from_raw_parts_mut(self.cell.ptr.as_ptr().add(at), usize::from(header.value_len)) })
+        Some(unsafe {
+            std::slice::from_raw_parts_mut(
+                self.cell.ptr.as_ptr().add(at),
+                usize::from(header.value_len),
+            )
+        })
     }
 
     #[inline]
@@ -491,7 +560,13 @@ impl<'a, V> EntryMut<'a, V> {
             return false;
         }
         // SAFETY: the kind says an i64 lives there; exclusive by `&mut self`.
-        unsafe { self.cell.ptr.add(self.cell.value_at(flags)).cast::<i64>().write(n) };
+        unsafe {
+            self.cell
+                .ptr
+                .add(self.cell.value_at(flags))
+                .cast::<i64>()
+                .write(n)
+        };
         true
     }
 
@@ -514,36 +589,49 @@ impl<'a, V> EntryMut<'a, V> {
         let header = self.cell.header();
         let same_parts = (header.flags & HAS_EXPIRY != 0) == expiry.is_some();
         if let NewValue::Int(n) = &value
-            && same_parts && self.set_int(*n) {
-                self.set_expiry(expiry);
-                self.set_tag(tag);
+            && same_parts
+            && self.set_int(*n)
+        {
+            self.set_expiry(expiry);
+            self.set_tag(tag);
+            return None;
+        }
+        if header.flags >> KIND_SHIFT == KIND_BYTES
+            && same_parts
+            && let NewValue::Bytes(bytes) = &value
+        {
+            let key_len = self.cell.key_len(header);
+            let at = self.cell.key_at(header.flags) + key_len;
+            if size_class(at + bytes.len()) == size_class(at + usize::from(header.value_len)) {
+                assert!(bytes.len() <= INLINE_MAX);
+                // SAFETY: the allocation is of the class of both lengths; the source is outside
+                // of the table, which `&mut self` borrows exclusively.
+                unsafe {
+                    ptr::copy_nonoverlapping(
+                        bytes.as_ptr(),
+                        self.cell.ptr.as_ptr().add(at),
+                        bytes.len(),
+                    );
+                    if let Some(when) = expiry {
+                        self.cell.ptr.add(8).cast::<i64>().write(when);
+                    }
+                }
+                let header = self.cell.header_mut();
+                header.value_len = bytes.len() as u16;
+                header.tag = tag;
                 return None;
             }
-        if header.flags >> KIND_SHIFT == KIND_BYTES && same_parts
-            && let NewValue::Bytes(bytes) = &value {
-                let key_len = self.cell.key_len(header);
-                let at = self.cell.key_at(header.flags) + key_len;
-                if size_class(at + bytes.len()) == size_class(at + usize::from(header.value_len)) {
-                    assert!(bytes.len() <= INLINE_MAX);
-                    // SAFETY: the allocation is of the class of both lengths; the source is outside
-                    // of the table, which `&mut self` borrows exclusively.
-                    unsafe {
-                        ptr::copy_nonoverlapping(bytes.as_ptr(), self.cell.ptr.as_ptr().add(at), bytes.len());
-                        if let Some(when) = expiry {
-                            self.cell.ptr.add(8).cast::<i64>().write(when);
-                        }
-                    }
-                    let header = self.cell.header_mut();
-                    header.value_len = bytes.len() as u16;
-                    header.tag = tag;
-                    return None;
-                }
-            }
+        }
         self.replace_moving(value, tag, expiry)
     }
 
     #[cold]
-    fn replace_moving(&mut self, value: NewValue<'_, V>, tag: u8, expiry: Option<i64>) -> Option<V> {
+    fn replace_moving(
+        &mut self,
+        value: NewValue<'_, V>,
+        tag: u8,
+        expiry: Option<i64>,
+    ) -> Option<V> {
         let old = self.cell;
         self.install(Cell::allocate(old.key(), value, tag, old.aux(), expiry));
         // SAFETY: `old` left the table above; its payload is moved out exactly once.

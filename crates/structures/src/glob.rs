@@ -20,7 +20,9 @@ pub fn matches_ignore_case(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Whether a pattern has nothing but ordinary characters.
 pub fn is_literal(pattern: &[u8]) -> bool {
-    !pattern.iter().any(|b| matches!(b, b'*' | b'?' | b'[' | b'\\'))
+    !pattern
+        .iter()
+        .any(|b| matches!(b, b'*' | b'?' | b'[' | b'\\'))
 }
 
 fn run(pattern: &[u8], text: &[u8], fold: bool) -> bool {
@@ -64,7 +66,13 @@ fn run(pattern: &[u8], text: &[u8], fold: bool) -> bool {
 
 /// How many pattern bytes match this one character, if they do.
 fn step(pattern: &[u8], c: u8, fold: bool) -> Option<usize> {
-    let same = |a: u8| if fold { a.eq_ignore_ascii_case(&c) } else { a == c };
+    let same = |a: u8| {
+        if fold {
+            a.eq_ignore_ascii_case(&c)
+        } else {
+            a == c
+        }
+    };
     match *pattern.first()? {
         b'?' => Some(1),
         b'[' => class(pattern, c, fold),
@@ -123,7 +131,11 @@ mod tests {
             ("a**", "a", true),
         ];
         for (pattern, text, expected) in cases {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), *expected, "{pattern} {text}");
+            assert_eq!(
+                matches(pattern.as_bytes(), text.as_bytes()),
+                *expected,
+                "{pattern} {text}"
+            );
         }
         assert!(matches_ignore_case(b"H[A-C]LLO", b"hbllo"));
     }

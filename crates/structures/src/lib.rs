@@ -4,15 +4,15 @@
 //! seeds are arguments. This crate and `runtime` are the only ones that may use `unsafe`; each block
 //! carries its argument, each structure a model-based property test.
 
-pub mod entry;
-pub mod glob;
-pub mod rank_tree;
-pub mod table;
-mod table_scan;
 mod block;
 pub mod bytes;
 pub mod decimal;
+pub mod entry;
+pub mod glob;
 pub mod intset;
 pub mod list;
 pub mod listpack;
+pub mod rank_tree;
 pub mod sorted_set;
+pub mod table;
+mod table_scan;

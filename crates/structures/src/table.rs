@@ -156,7 +156,11 @@ impl<V> Table<V> {
 
     /// Bytes of buckets and directory, overflow included.
     pub fn bucket_bytes(&self) -> usize {
-        let main = if self.dir.len() <= 1 { self.first_capacity } else { self.dir.len() * SEGMENT };
+        let main = if self.dir.len() <= 1 {
+            self.first_capacity
+        } else {
+            self.dir.len() * SEGMENT
+        };
         (main + self.overflow_count) * size_of::<Bucket>() + self.dir.capacity() * 8
     }
 
@@ -180,7 +184,11 @@ impl<V> Table<V> {
     #[inline]
     fn index_of(&self, hash: u64) -> usize {
         let wide = (hash as usize) & ((2 << self.level) - 1);
-        if wide < self.count { wide } else { wide & ((1 << self.level) - 1) }
+        if wide < self.count {
+            wide
+        } else {
+            wide & ((1 << self.level) - 1)
+        }
     }
 
     #[inline]
@@ -216,7 +224,9 @@ impl<V> Table<V> {
         let bucket = unsafe { self.bucket(self.index_of(hash)).as_ref() };
         for &word in &bucket.words[..SLOTS] {
             if word >> 48 == tag && word & POINTER != 0 {
-                prefetch(ptr::with_exposed_provenance::<u8>((word & POINTER) as usize));
+                prefetch(ptr::with_exposed_provenance::<u8>(
+                    (word & POINTER) as usize,
+                ));
             }
         }
         if let Some(next) = bucket.next() {
@@ -253,7 +263,9 @@ impl<V> Table<V> {
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_, V>> {
         let word = self.find_word(hash, key)?;
         // SAFETY: `find_word` returns a slot that holds a live cell.
-        Some(EntryRef::new(unsafe { Cell::from_bits(*word.as_ref() & POINTER) }))
+        Some(EntryRef::new(unsafe {
+            Cell::from_bits(*word.as_ref() & POINTER)
+        }))
     }
 
     /// Exclusive access to one entry.
@@ -271,13 +283,22 @@ impl<V> Table<V> {
     /// Looks a key up and lets `fate` decide whether the entry found may be seen: the one place where
     /// an expired entry is recognised, in the same look-up that needs it.
     #[inline]
-    pub fn find_live(&mut self, hash: u64, key: &[u8], fate: impl FnOnce(EntryRef<'_, V>) -> Fate) -> Found<'_, V> {
-        let Some(mut word) = self.find_word(hash, key) else { return Found::Absent };
+    pub fn find_live(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        fate: impl FnOnce(EntryRef<'_, V>) -> Fate,
+    ) -> Found<'_, V> {
+        let Some(mut word) = self.find_word(hash, key) else {
+            return Found::Absent;
+        };
         // SAFETY: as in `find_mut`.
         let cell = unsafe { Cell::from_bits(*word.as_ref() & POINTER) };
         match fate(EntryRef::new(cell)) {
-            // SAFETY: as in `find_mut`.
-            Fate::Keep => Found::Live(unsafe { EntryMut::new(cell, word.as_mut(), &mut self.cell_bytes) }),
+            Fate::Keep => {
+                // SAFETY: as in `find_mut`.
+                Found::Live(unsafe { EntryMut::new(cell, word.as_mut(), &mut self.cell_bytes) })
+            }
             Fate::Hide => Found::Absent,
             // SAFETY: `word` is the live slot found above.
             Fate::Remove => Found::Removed(unsafe { self.unlink(word) }),
@@ -383,7 +404,11 @@ impl<V> Table<V> {
     }
 
     /// Removes the first entry with this hash that `wanted` accepts.
-    pub fn remove_where(&mut self, hash: u64, wanted: impl Fn(EntryRef<'_, V>) -> bool) -> Option<OwnedEntry<V>> {
+    pub fn remove_where(
+        &mut self,
+        hash: u64,
+        wanted: impl Fn(EntryRef<'_, V>) -> bool,
+    ) -> Option<OwnedEntry<V>> {
         let mut key = None;
         self.visit_hash(hash, |entry| {
             if key.is_none() && wanted(entry) && self.hash(entry.key()) == hash {
@@ -488,7 +513,10 @@ impl<V> Table<V> {
         if self.count == 2 << self.level {
             self.level += 1;
         }
-        self.redistribute(split, |hash| if hash & moved_bit != 0 { fresh } else { split });
+        self.redistribute(
+            split,
+            |hash| if hash & moved_bit != 0 { fresh } else { split },
+        );
     }
 
     /// Folds the last bucket back into the one it was split from.
@@ -500,11 +528,13 @@ impl<V> Table<V> {
         let target = last - (1 << self.level);
         self.redistribute(last, |_| target);
         self.count -= 1;
-        if self.dir.len() > 1 && self.count <= (self.dir.len() - 1) << SEGMENT_BITS
-            && let Some(segment) = self.dir.pop() {
-                // SAFETY: no bucket of this segment is in use any more (`count` is below it).
-                unsafe { free_buckets(segment, SEGMENT) };
-            }
+        if self.dir.len() > 1
+            && self.count <= (self.dir.len() - 1) << SEGMENT_BITS
+            && let Some(segment) = self.dir.pop()
+        {
+            // SAFETY: no bucket of this segment is in use any more (`count` is below it).
+            unsafe { free_buckets(segment, SEGMENT) };
+        }
     }
 
     /// Empties the chain of bucket `from` and places every cell where `target` says.
@@ -523,7 +553,9 @@ impl<V> Table<V> {
         };
         loop {
             for word in cells {
-                prefetch(ptr::with_exposed_provenance::<u8>((word & POINTER) as usize));
+                prefetch(ptr::with_exposed_provenance::<u8>(
+                    (word & POINTER) as usize,
+                ));
             }
             for word in cells.into_iter().filter(|w| w & POINTER != 0) {
                 // SAFETY: a non-empty slot holds the bits of a live cell.
@@ -561,7 +593,11 @@ impl<V> Table<V> {
     }
 
     fn free_last_segment(&mut self) {
-        let capacity = if self.dir.len() == 1 { self.first_capacity } else { SEGMENT };
+        let capacity = if self.dir.len() == 1 {
+            self.first_capacity
+        } else {
+            SEGMENT
+        };
         if let Some(segment) = self.dir.pop() {
             // SAFETY: the segment's buckets were emptied and are below no `count` any more.
             unsafe { free_buckets(segment, capacity) };
@@ -656,7 +692,14 @@ impl<V: Clone> Clone for Table<V> {
                 ValueRef::Payload(value) => NewValue::Payload(value.clone()),
             };
             let hash = self.hash(entry.key());
-            copy.insert_new(hash, entry.key(), value, entry.tag(), entry.aux(), entry.expiry());
+            copy.insert_new(
+                hash,
+                entry.key(),
+                value,
+                entry.tag(),
+                entry.aux(),
+                entry.expiry(),
+            );
         }
         copy
     }

@@ -63,7 +63,12 @@ impl<V> Table<V> {
     }
 
     pub fn iter(&self) -> Iter<'_, V> {
-        Iter { table: self, next_bucket: 0, chain: Vec::new(), left: self.len() }
+        Iter {
+            table: self,
+            next_bucket: 0,
+            chain: Vec::new(),
+            left: self.len(),
+        }
     }
 
     /// A uniformly random entry; `random` yields fresh random numbers.
@@ -116,7 +121,8 @@ impl<'a, V> Iterator for Iter<'a, V> {
                 return None;
             }
             let chain = &mut self.chain;
-            self.table.visit_bucket(self.next_bucket, |entry| chain.push(entry));
+            self.table
+                .visit_bucket(self.next_bucket, |entry| chain.push(entry));
             self.next_bucket += 1;
         }
     }

@@ -1,6 +1,9 @@
 //! The table against a plain model: random operations, SCAN across resizes, bounded work.
 
-#![allow(clippy::box_collection, reason = "a payload is a box whatever it holds")]
+#![allow(
+    clippy::box_collection,
+    reason = "a payload is a box whatever it holds"
+)]
 
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,14 +178,24 @@ fn drain_in_slices_frees_everything() {
     let mut table: Table<Box<String>> = Table::new(1);
     for i in 0..50_000 {
         let k = format!("k{i}").into_bytes();
-        table.insert_new(table.hash(&k), &k, NewValue::Payload(Box::new(String::new())), 0, 0, None);
+        table.insert_new(
+            table.hash(&k),
+            &k,
+            NewValue::Payload(Box::new(String::new())),
+            0,
+            0,
+            None,
+        );
     }
     let mut slices = 0;
     while !table.drain_some(1000) {
         slices += 1;
     }
     assert!(slices >= 40);
-    assert_eq!((table.len(), table.cell_bytes(), table.overflow_count()), (0, 0, 0));
+    assert_eq!(
+        (table.len(), table.cell_bytes(), table.overflow_count()),
+        (0, 0, 0)
+    );
     let k = b"again";
     table.insert_new(table.hash(k), k, NewValue::Int(1), 0, 0, None);
     table.check_invariants();
@@ -208,7 +221,10 @@ fn random_picks_are_close_to_uniform() {
             .unwrap();
         *counts.entry(e.key().to_vec()).or_default() += 1;
     }
-    let chi: f64 = keys.iter().map(|k| (f64::from(counts[k]) - 1000.0).powi(2) / 1000.0).sum();
+    let chi: f64 = keys
+        .iter()
+        .map(|k| (f64::from(counts[k]) - 1000.0).powi(2) / 1000.0)
+        .sum();
     // 99 degrees of freedom: beyond 170 with probability below 0.00001.
     assert!(chi < 170.0, "chi-square {chi}");
 }
@@ -233,7 +249,10 @@ fn a_clone_is_equal_and_independent() {
     for i in 0..1000u32 {
         let key = i.to_string().into_bytes();
         let entry = copy.find(copy.hash(&key), &key).expect("copied");
-        assert_eq!((entry.tag(), entry.aux(), entry.expiry()), (1, i, (i % 2 == 0).then_some(i64::from(i))));
+        assert_eq!(
+            (entry.tag(), entry.aux(), entry.expiry()),
+            (1, i, (i % 2 == 0).then_some(i64::from(i)))
+        );
         match i % 3 {
             0 => assert_eq!(entry.int(), i64::from(i)),
             1 => assert_eq!(entry.bytes(), key),

@@ -22,7 +22,9 @@ use crate::error::Outcome;
 /// The reply of a container's HELP: a heading, what `lines` say, and HELP itself.
 pub(crate) fn help(ctx: &mut Ctx<'_>, command: &str, lines: &[&str]) -> Outcome {
     ctx.out.array(lines.len() + 3);
-    ctx.out.simple(&format!("{command} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    ctx.out.simple(&format!(
+        "{command} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+    ));
     for line in lines {
         ctx.out.simple(line);
     }

@@ -100,7 +100,9 @@ impl<'a> ScanArgs<'a> {
 /// A cursor. Besides the plain form, what C's `strtoull` takes counts: blanks and a plus before it,
 /// leading zeros (observed from Redis 7.0).
 pub fn parse_cursor(text: &[u8]) -> Result<u64, ReplyError> {
-    resp::parse_u64(text).or_else(|| parse_loosely(text)).ok_or(texts::INVALID_CURSOR)
+    resp::parse_u64(text)
+        .or_else(|| parse_loosely(text))
+        .ok_or(texts::INVALID_CURSOR)
 }
 
 fn parse_loosely(text: &[u8]) -> Option<u64> {
@@ -111,11 +113,18 @@ fn parse_loosely(text: &[u8]) -> Option<u64> {
         [b'+', digits @ ..] => (digits, false),
         digits => (digits, false),
     };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || resp::parse_i64(text).is_some() {
+    if digits.is_empty()
+        || !digits.iter().all(u8::is_ascii_digit)
+        || resp::parse_i64(text).is_some()
+    {
         return None;
     }
     let value: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(if negative { value.wrapping_neg() } else { value })
+    Some(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
 }
 
 #[cfg(test)]

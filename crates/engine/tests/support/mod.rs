@@ -41,7 +41,11 @@ impl Host for TestHost {
         String::new()
     }
     fn purge_allocator(&mut self) {}
-    fn apply_config(&mut self, _changed: &[&'static str], _config: &mut Config) -> Result<(), String> {
+    fn apply_config(
+        &mut self,
+        _changed: &[&'static str],
+        _config: &mut Config,
+    ) -> Result<(), String> {
         Ok(())
     }
     fn rewrite_config(&mut self, _config: &Config, _every_option: bool) -> Result<(), String> {
@@ -86,7 +90,10 @@ impl World {
         configure(&mut config);
         let mut world = World {
             engine: Engine::new(config, 1, START_US),
-            host: TestHost { now_us: START_US, log: Vec::new() },
+            host: TestHost {
+                now_us: START_US,
+                log: Vec::new(),
+            },
             clients: 0,
         };
         world.engine.refresh_time(&mut world.host);
@@ -97,12 +104,21 @@ impl World {
     pub fn client(&mut self) -> Client {
         self.clients += 1;
         let addr = format!("127.0.0.1:{}", self.clients);
-        Client(self.engine.connect(ConnInfo { conn: self.clients, addr, is_local: true, ..ConnInfo::default() }))
+        Client(self.engine.connect(ConnInfo {
+            conn: self.clients,
+            addr,
+            is_local: true,
+            ..ConnInfo::default()
+        }))
     }
 
     /// Sends bytes, line ends written as `\n`, and returns what has come back, in one turn.
     pub fn say(&mut self, client: Client, text: &str) -> String {
-        self.engine.feed(client.0, text.replace('\n', "\r\n").as_bytes(), &mut self.host);
+        self.engine.feed(
+            client.0,
+            text.replace('\n', "\r\n").as_bytes(),
+            &mut self.host,
+        );
         self.end_turn();
         self.received(client)
     }
@@ -128,7 +144,9 @@ impl World {
         self.engine.end_of_turn(&mut self.host);
         let mut closing = Vec::new();
         self.engine.take_closing(&mut closing);
-        closing.into_iter().for_each(|id| self.engine.disconnect(id));
+        closing
+            .into_iter()
+            .for_each(|id| self.engine.disconnect(id));
     }
 
     /// Takes what the client was sent since it was last asked, line ends shown as blanks.

@@ -305,16 +305,18 @@ impl Generator {
             };
             for n in 0..times {
                 if let Some(token) = arg.token
-                    && (n == 0 || arg.flags.contains(ArgFlags::MULTIPLE_TOKEN)) {
-                        let token = self.cased(token);
-                        args.push(token);
-                    }
+                    && (n == 0 || arg.flags.contains(ArgFlags::MULTIPLE_TOKEN))
+                {
+                    let token = self.cased(token);
+                    args.push(token);
+                }
                 self.append(arg, args, draft);
             }
             if arg.arg_type == ArgType::Key
-                && let Some(at) = draft.numkeys.take() {
-                    args[at] = times.to_string().into_bytes();
-                }
+                && let Some(at) = draft.numkeys.take()
+            {
+                args[at] = times.to_string().into_bytes();
+            }
         }
     }
 

@@ -16,7 +16,11 @@ fn is_listable(text: &[u8]) -> bool {
 }
 
 pub(super) fn check_name(name: &[u8]) -> Outcome {
-    if is_listable(name) { Ok(()) } else { Err(BAD_NAME) }
+    if is_listable(name) {
+        Ok(())
+    } else {
+        Err(BAD_NAME)
+    }
 }
 
 pub fn client_id(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
@@ -47,10 +51,17 @@ pub fn client_setinfo(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     } else if attribute.eq_ignore_ascii_case(b"lib-ver") {
         &mut ctx.session.lib_ver
     } else {
-        return Err(ReplyError::bytes([b"ERR Unrecognized option '", attribute, b"'"].concat()));
+        return Err(ReplyError::bytes(
+            [b"ERR Unrecognized option '", attribute, b"'"].concat(),
+        ));
     };
     if !is_listable(value) {
-        let text = [b"ERR ", attribute, b" cannot contain spaces, newlines or special characters."].concat();
+        let text = [
+            b"ERR ",
+            attribute,
+            b" cannot contain spaces, newlines or special characters.",
+        ]
+        .concat();
         return Err(ReplyError::bytes(text));
     }
     *place = value.to_vec();
@@ -101,13 +112,22 @@ pub fn client_unblock(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         None => false,
         Some(word) if word.eq_ignore_ascii_case(b"timeout") => false,
         Some(word) if word.eq_ignore_ascii_case(b"error") => true,
-        Some(_) => return Err(ReplyError::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+        Some(_) => {
+            return Err(ReplyError::new(
+                "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+            ));
+        }
     };
     if args.len() > 4 {
         return Err(ReplyError::wrong_arity("client|unblock"));
     }
     let id = parse_i64(args[2]).ok_or(texts::NOT_AN_INTEGER)?;
-    let target = ctx.engine.sessions.iter().find(|s| s.id as i64 == id).map(|s| s.slot);
+    let target = ctx
+        .engine
+        .sessions
+        .iter()
+        .find(|s| s.id as i64 == id)
+        .map(|s| s.slot);
     let released = target.is_some_and(|target| {
         ctx.engine.release_blocked(target, |out, blocked| {
             if with_error {

@@ -36,18 +36,29 @@ pub struct Running {
 
 impl Session {
     pub fn kind(&self) -> ClientKind {
-        if self.in_pubsub_mode() { ClientKind::Pubsub } else { ClientKind::Normal }
+        if self.in_pubsub_mode() {
+            ClientKind::Pubsub
+        } else {
+            ClientKind::Normal
+        }
     }
 
     /// Bytes of the request that is being received.
     fn arg_bytes(&self) -> usize {
-        let blocked = self.blocked.as_ref().map_or(0, |b| b.args.iter().map(Vec::len).sum());
+        let blocked = self
+            .blocked
+            .as_ref()
+            .map_or(0, |b| b.args.iter().map(Vec::len).sum());
         blocked + self.args_pending().1
     }
 
     /// Everything the client costs, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        let watched: usize = self.watched.iter().map(|w| w.key.len() + size_of::<crate::watch::Watched>()).sum();
+        let watched: usize = self
+            .watched
+            .iter()
+            .map(|w| w.key.len() + size_of::<crate::watch::Watched>())
+            .sum();
         let listening = self.subscriptions.as_ref().map_or(0, |s| s.memory_bytes());
         size_of::<Session>()
             + self.addr.capacity()
@@ -80,7 +91,12 @@ impl Session {
             (SessionFlags::NO_EVICT, 'e'),
             (SessionFlags::NO_TOUCH, 'T'),
         ];
-        letters.extend(by_flag.iter().filter(|(flag, _)| self.flags.has(*flag)).map(|(_, letter)| letter));
+        letters.extend(
+            by_flag
+                .iter()
+                .filter(|(flag, _)| self.flags.has(*flag))
+                .map(|(_, letter)| letter),
+        );
         if letters.is_empty() {
             letters.push('N');
         }
@@ -90,13 +106,22 @@ impl Session {
 
 impl Engine {
     /// The client's line, without its end. Names are left out where user data must not be logged.
-    pub(crate) fn client_line(&self, s: &Session, running: Option<Running>, hide_user_data: bool) -> String {
+    pub(crate) fn client_line(
+        &self,
+        s: &Session,
+        running: Option<Running>,
+        hide_user_data: bool,
+    ) -> String {
         const HIDDEN: &str = "*redacted*";
         let now_ms = self.now_us() / 1000;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let listening = s.subscriptions.as_deref();
         let run = running.unwrap_or_default();
-        let name = if hide_user_data { HIDDEN.into() } else { text(&s.name) };
+        let name = if hide_user_data {
+            HIDDEN.into()
+        } else {
+            text(&s.name)
+        };
         let user = if hide_user_data { HIDDEN } else { "default" };
         let writing = !s.output.is_empty() && running.is_none();
         let mut line = String::with_capacity(512);
@@ -118,7 +143,11 @@ impl Engine {
             listening.map_or(0, |l| l.channels.len()),
             listening.map_or(0, |l| l.patterns.len()),
             listening.map_or(0, |l| l.shard_channels.len()),
-            if s.in_multi() { s.queued.len() as i64 } else { -1 },
+            if s.in_multi() {
+                s.queued.len() as i64
+            } else {
+                -1
+            },
             s.watched.len(),
             s.input_len(),
             s.input_room(),

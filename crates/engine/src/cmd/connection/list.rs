@@ -21,8 +21,12 @@ impl Selection {
                 parse_kind(name).map(Selection::Kind)
             }
             [_, _, word, ids @ ..] if word.eq_ignore_ascii_case(b"id") && !ids.is_empty() => {
-                let ids = ids.iter().map(|id| parse_i64(id)).collect::<Option<Vec<i64>>>();
-                ids.map(Selection::Ids).ok_or(ReplyError::new("ERR Invalid client ID"))
+                let ids = ids
+                    .iter()
+                    .map(|id| parse_i64(id))
+                    .collect::<Option<Vec<i64>>>();
+                ids.map(Selection::Ids)
+                    .ok_or(ReplyError::new("ERR Invalid client ID"))
             }
             _ => Err(texts::SYNTAX),
         }
@@ -44,12 +48,19 @@ pub fn client_list(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         Selection::Kind(kind) => all.into_iter().filter(|s| s.kind() == kind).collect(),
         Selection::Ids(ids) => ids
             .iter()
-            .filter_map(|&id| all.binary_search_by_key(&id, |s| s.id as i64).ok().map(|at| all[at]))
+            .filter_map(|&id| {
+                all.binary_search_by_key(&id, |s| s.id as i64)
+                    .ok()
+                    .map(|at| all[at])
+            })
             .collect(),
     };
     let mut text = String::new();
     for session in chosen {
-        text.push_str(&ctx.engine.client_line(session, running(ctx, session, args), false));
+        text.push_str(
+            &ctx.engine
+                .client_line(session, running(ctx, session, args), false),
+        );
         text.push('\n');
     }
     ctx.out.verbatim(&text, "txt");
@@ -57,7 +68,9 @@ pub fn client_list(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 pub fn client_info(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let mut text = ctx.engine.client_line(ctx.session, running(ctx, ctx.session, args), false);
+    let mut text = ctx
+        .engine
+        .client_line(ctx.session, running(ctx, ctx.session, args), false);
     text.push('\n');
     ctx.out.verbatim(&text, "txt");
     Ok(())
@@ -65,6 +78,8 @@ pub fn client_info(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 
 /// The request and reply of the session that is running this very command.
 fn running(ctx: &Ctx<'_>, session: &Session, args: Args<'_>) -> Option<Running> {
-    (session.slot == ctx.session.slot)
-        .then(|| Running { arg_bytes: args.iter().map(|a| a.len()).sum(), reply_bytes: ctx.out.len() })
+    (session.slot == ctx.session.slot).then(|| Running {
+        arg_bytes: args.iter().map(|a| a.len()).sum(),
+        reply_bytes: ctx.out.len(),
+    })
 }

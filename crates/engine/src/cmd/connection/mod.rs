@@ -12,8 +12,8 @@ mod list;
 mod pause;
 
 pub use client::{
-    client_getname, client_help, client_id, client_no_evict, client_no_touch, client_reply, client_setinfo,
-    client_setname, client_unblock,
+    client_getname, client_help, client_id, client_no_evict, client_no_touch, client_reply,
+    client_setinfo, client_setname, client_unblock,
 };
 pub use kill::client_kill;
 pub use line::ClientKind;
@@ -30,7 +30,8 @@ use resp::{Version, parse_i64};
 /// The only user until there are access control lists.
 pub(crate) const DEFAULT_USER: &[u8] = b"default";
 
-const WRONG_PASS: ReplyError = ReplyError::new("WRONGPASS invalid username-password pair or user is disabled.");
+const WRONG_PASS: ReplyError =
+    ReplyError::new("WRONGPASS invalid username-password pair or user is disabled.");
 
 pub fn auth(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let (user, password) = match args {
@@ -66,7 +67,11 @@ fn authenticate(ctx: &mut Ctx<'_>, user: &[u8], password: &[u8]) -> Outcome {
 fn same_secret(wanted: &[u8], given: &[u8]) -> bool {
     let mut difference = wanted.len() ^ given.len();
     for (i, byte) in given.iter().enumerate() {
-        let other = if wanted.is_empty() { 0 } else { wanted[i % wanted.len()] };
+        let other = if wanted.is_empty() {
+            0
+        } else {
+            wanted[i % wanted.len()]
+        };
         difference |= usize::from(byte ^ other);
     }
     std::hint::black_box(difference) == 0
@@ -81,10 +86,17 @@ struct HelloArgs<'a> {
 
 impl<'a> HelloArgs<'a> {
     fn parse(args: Args<'a>) -> Result<Self, ReplyError> {
-        let mut parsed = HelloArgs { version: None, auth: None, name: None };
-        let Some(version) = args.get(1) else { return Ok(parsed) };
-        let version = parse_i64(version)
-            .ok_or(ReplyError::new("ERR Protocol version is not an integer or out of range"))?;
+        let mut parsed = HelloArgs {
+            version: None,
+            auth: None,
+            name: None,
+        };
+        let Some(version) = args.get(1) else {
+            return Ok(parsed);
+        };
+        let version = parse_i64(version).ok_or(ReplyError::new(
+            "ERR Protocol version is not an integer or out of range",
+        ))?;
         parsed.version = match version {
             2 => Some(Version::V2),
             3 => Some(Version::V3),
@@ -125,10 +137,17 @@ pub fn hello(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         ctx.session.version = version;
         ctx.out.set_version(version);
     }
-    let proto = if ctx.session.version == Version::V3 { 3 } else { 2 };
+    let proto = if ctx.session.version == Version::V3 {
+        3
+    } else {
+        2
+    };
     let out = &mut *ctx.out;
     out.map(7);
-    for (field, value) in [(&b"server"[..], &b"redis"[..]), (b"version", config::REDIS_VERSION.as_bytes())] {
+    for (field, value) in [
+        (&b"server"[..], &b"redis"[..]),
+        (b"version", config::REDIS_VERSION.as_bytes()),
+    ] {
         out.bulk(field);
         out.bulk(value);
     }
@@ -221,7 +240,14 @@ mod tests {
     #[test]
     fn a_password_matches_only_itself() {
         assert!(same_secret(b"secret", b"secret"));
-        for given in [&b""[..], b"s", b"secre", b"secretsecret", b"secres", b"Secret"] {
+        for given in [
+            &b""[..],
+            b"s",
+            b"secre",
+            b"secretsecret",
+            b"secres",
+            b"Secret",
+        ] {
             assert!(!same_secret(b"secret", given));
         }
         assert!(!same_secret(b"", b"\0"));

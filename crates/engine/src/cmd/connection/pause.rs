@@ -10,15 +10,23 @@ pub fn client_pause(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         [_, _, _] => PauseMode::All,
         [_, _, _, word] if word.eq_ignore_ascii_case(b"all") => PauseMode::All,
         [_, _, _, word] if word.eq_ignore_ascii_case(b"write") => PauseMode::Writes,
-        [_, _, _, _] => return Err(ReplyError::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+        [_, _, _, _] => {
+            return Err(ReplyError::new(
+                "ERR CLIENT PAUSE mode must be WRITE or ALL",
+            ));
+        }
         _ => return Err(ReplyError::wrong_arity("client|pause")),
     };
-    let timeout_ms = parse_i64(args[2]).ok_or(ReplyError::new("ERR timeout is not an integer or out of range"))?;
+    let timeout_ms = parse_i64(args[2]).ok_or(ReplyError::new(
+        "ERR timeout is not an integer or out of range",
+    ))?;
     if timeout_ms < 0 {
         return Err(texts::TIMEOUT_NEGATIVE);
     }
     let now_ms = ctx.now_ms();
-    let until_ms = now_ms.checked_add(timeout_ms).ok_or(ReplyError::new("ERR timeout is out of range"))?;
+    let until_ms = now_ms
+        .checked_add(timeout_ms)
+        .ok_or(ReplyError::new("ERR timeout is out of range"))?;
     ctx.engine.pause_clients(until_ms, mode);
     ctx.out.ok();
     Ok(())

@@ -69,7 +69,11 @@ fn resolve_range(start: i64, stop: i64, len: usize) -> (usize, usize) {
     let from_front = |index: i64| if index < 0 { index + len } else { index };
     let start = from_front(start).max(0);
     let stop = from_front(stop).min(len - 1);
-    if start > stop { (0, 0) } else { (start as usize, (stop - start + 1) as usize) }
+    if start > stop {
+        (0, 0)
+    } else {
+        (start as usize, (stop - start + 1) as usize)
+    }
 }
 
 #[inline]

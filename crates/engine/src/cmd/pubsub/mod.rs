@@ -43,7 +43,12 @@ fn unsubscribe_from(ctx: &mut Ctx<'_>, scope: Scope, names: Args<'_>) -> Outcome
     let word = words(scope).1;
     for name in names {
         ctx.engine.unsubscribe(ctx.session, scope, name);
-        confirm(ctx.out, word, Some(name), ctx.session.subscription_count(scope));
+        confirm(
+            ctx.out,
+            word,
+            Some(name),
+            ctx.session.subscription_count(scope),
+        );
     }
     if !names.is_empty() {
         return Ok(());
@@ -54,7 +59,12 @@ fn unsubscribe_from(ctx: &mut Ctx<'_>, scope: Scope, names: Args<'_>) -> Outcome
     }
     for name in all {
         ctx.engine.unsubscribe(ctx.session, scope, &name);
-        confirm(ctx.out, word, Some(&name), ctx.session.subscription_count(scope));
+        confirm(
+            ctx.out,
+            word,
+            Some(&name),
+            ctx.session.subscription_count(scope),
+        );
     }
     Ok(())
 }
@@ -114,7 +124,9 @@ pub fn pubsub_shardchannels(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 fn list_channels(ctx: &mut Ctx<'_>, scope: Scope, args: Args<'_>) -> Outcome {
     if args.len() > 3 {
         let text = b"ERR unknown subcommand or wrong number of arguments for '";
-        return Err(ReplyError::bytes([text, args[1], b"'. Try PUBSUB HELP."].concat()));
+        return Err(ReplyError::bytes(
+            [text, args[1], b"'. Try PUBSUB HELP."].concat(),
+        ));
     }
     let pattern = args.get(2);
     let list = ctx.out.defer();
@@ -141,7 +153,8 @@ fn count_listeners(ctx: &mut Ctx<'_>, scope: Scope, names: Args<'_>) -> Outcome 
     ctx.out.array(names.len() * 2);
     for name in names {
         ctx.out.bulk(name);
-        ctx.out.integer(ctx.engine.pubsub.of(scope).get(*name).map_or(0, Vec::len) as i64);
+        ctx.out
+            .integer(ctx.engine.pubsub.of(scope).get(*name).map_or(0, Vec::len) as i64);
     }
     Ok(())
 }

@@ -24,8 +24,14 @@ pub fn config_set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     if !pairs.len().is_multiple_of(2) {
         return Err(texts::SYNTAX);
     }
-    let pairs: Vec<(&[u8], &[u8])> = pairs.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-    let context = SetContext { loading: false, client_is_local: ctx.session.is_local };
+    let pairs: Vec<(&[u8], &[u8])> = pairs
+        .chunks_exact(2)
+        .map(|pair| (pair[0], pair[1]))
+        .collect();
+    let context = SetContext {
+        loading: false,
+        client_is_local: ctx.session.is_local,
+    };
     let before = ctx.engine.config.clone();
     let changed = ctx.engine.config.set(&pairs, context).map_err(refusal)?;
     if let Err(error) = apply_outside(ctx, &changed, &before) {
@@ -34,9 +40,13 @@ pub fn config_set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     }
     ctx.engine.apply_settings();
     for warning in changed.iter().filter_map(|change| change.warning.as_ref()) {
-        ctx.host.log(LogLevel::Warning, &format!("WARNING: {warning}"));
+        ctx.host
+            .log(LogLevel::Warning, &format!("WARNING: {warning}"));
     }
-    if changed.iter().any(|change| change.id == OptionId::Maxmemory) {
+    if changed
+        .iter()
+        .any(|change| change.id == OptionId::Maxmemory)
+    {
         check_new_maxmemory(ctx);
     }
     ctx.out.ok();
@@ -54,8 +64,14 @@ fn apply_outside(ctx: &mut Ctx<'_>, changed: &[Changed], before: &Config) -> Res
         let name = change.id.name();
         if let Err(reason) = ctx.host.apply_config(&[name], &mut ctx.engine.config) {
             for earlier in &changed[..done] {
-                if let Err(reason) = ctx.host.apply_config(&[earlier.id.name()], &mut before.clone()) {
-                    let text = format!("Failed to restore '{}' after a failed CONFIG SET: {reason}", earlier.name);
+                if let Err(reason) = ctx
+                    .host
+                    .apply_config(&[earlier.id.name()], &mut before.clone())
+                {
+                    let text = format!(
+                        "Failed to restore '{}' after a failed CONFIG SET: {reason}",
+                        earlier.name
+                    );
                     ctx.host.log(LogLevel::Warning, &text);
                 }
             }
@@ -84,12 +100,16 @@ fn check_new_maxmemory(ctx: &mut Ctx<'_>) {
 pub fn config_rewrite(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     match ctx.host.rewrite_config(&ctx.engine.config, false) {
         Ok(()) => {
-            ctx.host.log(LogLevel::Notice, "CONFIG REWRITE executed with success.");
+            ctx.host
+                .log(LogLevel::Notice, "CONFIG REWRITE executed with success.");
             ctx.out.ok();
             Ok(())
         }
         Err(reason) => {
-            ctx.host.log(LogLevel::Warning, &format!("CONFIG REWRITE failed: {reason}"));
+            ctx.host.log(
+                LogLevel::Warning,
+                &format!("CONFIG REWRITE failed: {reason}"),
+            );
             Err(format!("ERR {reason}").into())
         }
     }

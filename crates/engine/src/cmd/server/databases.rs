@@ -8,7 +8,8 @@ use crate::error::{Outcome, ReplyError, texts};
 use keyspace::Keyspace;
 
 pub fn dbsize(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    ctx.out.integer(ctx.engine.keyspace.db(ctx.session.db).len() as i64);
+    ctx.out
+        .integer(ctx.engine.keyspace.db(ctx.session.db).len() as i64);
     Ok(())
 }
 
@@ -60,7 +61,9 @@ fn flush(ctx: &mut Ctx<'_>, args: Args<'_>, dbs: std::ops::Range<u32>, is_async:
 
 pub fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let parse = |text: &[u8], error: &'static str| {
-        resp::parse_i64(text).filter(|n| i32::try_from(*n).is_ok()).ok_or(ReplyError::new(error))
+        resp::parse_i64(text)
+            .filter(|n| i32::try_from(*n).is_ok())
+            .ok_or(ReplyError::new(error))
     };
     let first = parse(args[1], "ERR invalid first DB index")?;
     let second = parse(args[2], "ERR invalid second DB index")?;
@@ -70,8 +73,10 @@ pub fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     }
     let (first, second) = (first as u32, second as u32);
     if first != second {
-        ctx.engine.touch_all_watched(ctx.session, first, Some(second));
-        ctx.engine.touch_all_watched(ctx.session, second, Some(first));
+        ctx.engine
+            .touch_all_watched(ctx.session, first, Some(second));
+        ctx.engine
+            .touch_all_watched(ctx.session, second, Some(first));
         ctx.engine.keyspace.swap(first, second);
         signal_blocked(ctx, first);
         signal_blocked(ctx, second);

@@ -48,7 +48,13 @@ fn draw(rng: &mut Rng, columns: usize, rows: usize) -> String {
             let half = (height - 1 - level).min(3);
             let (from, to) = (trunk.saturating_sub(half), (trunk + half).min(columns - 1));
             for (column, place) in canvas[row].iter_mut().enumerate().take(to + 1).skip(from) {
-                *place = if column < trunk { '/' } else if column > trunk { '\\' } else { '|' };
+                *place = if column < trunk {
+                    '/'
+                } else if column > trunk {
+                    '\\'
+                } else {
+                    '|'
+                };
             }
         }
         trunk += 4 + rng.below(7) as usize;
@@ -65,7 +71,12 @@ mod tests {
     #[test]
     fn every_size_can_be_drawn() {
         let mut rng = Rng::new(7);
-        for (columns, rows) in [(1, ROWS_MIN), (COLUMNS_MAX, ROWS_MAX), (64, 10), (2, ROWS_MAX)] {
+        for (columns, rows) in [
+            (1, ROWS_MIN),
+            (COLUMNS_MAX, ROWS_MAX),
+            (64, 10),
+            (2, ROWS_MAX),
+        ] {
             let picture = draw(&mut rng, columns, rows);
             assert_eq!(picture.lines().count(), rows);
             assert!(picture.lines().all(|line| line.chars().count() <= columns));

@@ -24,8 +24,19 @@ pub(super) struct Fragmentation {
 impl Fragmentation {
     fn new(names: [&'static str; 4], held: u64, used: u64) -> Fragmentation {
         let [info_ratio, info_bytes, stats_ratio, stats_bytes] = names;
-        let ratio = if used == 0 { 0.0 } else { held as f64 / used as f64 };
-        Fragmentation { info_ratio, info_bytes, stats_ratio, stats_bytes, ratio, bytes: held as i64 - used as i64 }
+        let ratio = if used == 0 {
+            0.0
+        } else {
+            held as f64 / used as f64
+        };
+        Fragmentation {
+            info_ratio,
+            info_bytes,
+            stats_ratio,
+            stats_bytes,
+            ratio,
+            bytes: held as i64 - used as i64,
+        }
     }
 }
 
@@ -84,17 +95,32 @@ impl Overhead {
                     allocator.allocated,
                 ),
                 Fragmentation::new(
-                    ["allocator_rss_ratio", "allocator_rss_bytes", "allocator-rss.ratio", "allocator-rss.bytes"],
+                    [
+                        "allocator_rss_ratio",
+                        "allocator_rss_bytes",
+                        "allocator-rss.ratio",
+                        "allocator-rss.bytes",
+                    ],
                     allocator.resident,
                     allocator.active,
                 ),
                 Fragmentation::new(
-                    ["rss_overhead_ratio", "rss_overhead_bytes", "rss-overhead.ratio", "rss-overhead.bytes"],
+                    [
+                        "rss_overhead_ratio",
+                        "rss_overhead_bytes",
+                        "rss-overhead.ratio",
+                        "rss-overhead.bytes",
+                    ],
                     rss,
                     allocator.resident,
                 ),
                 Fragmentation::new(
-                    ["mem_fragmentation_ratio", "mem_fragmentation_bytes", "fragmentation", "fragmentation.bytes"],
+                    [
+                        "mem_fragmentation_ratio",
+                        "mem_fragmentation_bytes",
+                        "fragmentation",
+                        "fragmentation.bytes",
+                    ],
                     rss,
                     used,
                 ),
@@ -107,7 +133,10 @@ impl Overhead {
     }
 
     fn tables(&self) -> u64 {
-        self.databases.iter().map(|db| db.table + db.expiry_index).sum()
+        self.databases
+            .iter()
+            .map(|db| db.table + db.expiry_index)
+            .sum()
     }
 
     /// All that is not the data set itself.
@@ -130,19 +159,28 @@ impl Overhead {
 }
 
 fn percentage(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 * 100.0 / whole as f64
+    }
 }
 
 pub fn memory_usage(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let mut options = args[3..].iter();
     while let Some(option) = options.next() {
-        let samples = options.next().filter(|_| option.eq_ignore_ascii_case(b"samples")).ok_or(texts::SYNTAX)?;
+        let samples = options
+            .next()
+            .filter(|_| option.eq_ignore_ascii_case(b"samples"))
+            .ok_or(texts::SYNTAX)?;
         if resp::parse_i64(samples).ok_or(texts::NOT_AN_INTEGER)? < 0 {
             return Err(texts::SYNTAX);
         }
     }
     match ctx.engine.keyspace.peek(ctx.session.db, args[2]) {
-        Some(entry) => ctx.out.integer((entry.heap_bytes() + TABLE_SHARE_BYTES) as i64),
+        Some(entry) => ctx
+            .out
+            .integer((entry.heap_bytes() + TABLE_SHARE_BYTES) as i64),
         None => ctx.out.null(),
     }
     Ok(())
@@ -175,7 +213,11 @@ pub fn memory_stats(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     number(out, "overhead.total", overhead.total());
     number(out, "keys.count", overhead.keys());
     let grown = overhead.used.saturating_sub(overhead.startup);
-    number(out, "keys.bytes-per-key", grown.checked_div(overhead.keys()).unwrap_or(0));
+    number(
+        out,
+        "keys.bytes-per-key",
+        grown.checked_div(overhead.keys()).unwrap_or(0),
+    );
     number(out, "dataset.bytes", overhead.dataset());
     number(out, "allocator.allocated", allocator.allocated);
     number(out, "allocator.active", allocator.active);
@@ -199,13 +241,19 @@ pub fn memory_stats(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
         out.bulk(fragmentation.stats_bytes.as_bytes());
         out.integer(fragmentation.bytes);
     }
-    out.fill_map(reply, count + overhead.databases.len() + 2 + 2 * overhead.fragmentation.len());
+    out.fill_map(
+        reply,
+        count + overhead.databases.len() + 2 + 2 * overhead.fragmentation.len(),
+    );
     Ok(())
 }
 
 pub fn memory_doctor(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     let overhead = Overhead::of(ctx);
-    ctx.out.verbatim(&diagnosis(&overhead, ctx.engine.sessions.len() as u64), "txt");
+    ctx.out.verbatim(
+        &diagnosis(&overhead, ctx.engine.sessions.len() as u64),
+        "txt",
+    );
     Ok(())
 }
 
@@ -237,7 +285,11 @@ fn diagnosis(overhead: &Overhead, clients: u64) -> String {
             human(process.bytes.unsigned_abs())
         );
     }
-    if overhead.clients.checked_div(clients).is_some_and(|each| each > 200 << 10) {
+    if overhead
+        .clients
+        .checked_div(clients)
+        .is_some_and(|each| each > 200 << 10)
+    {
         found += &format!(
             " * Client buffers: {clients} connections take {}. Look for clients that do not read their replies \
              (CLIENT LIST, omem).\n",

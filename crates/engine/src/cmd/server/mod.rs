@@ -13,8 +13,8 @@ mod redact;
 mod slowlog;
 
 pub use command::{
-    command, command_count, command_docs, command_getkeys, command_getkeysandflags, command_help, command_info,
-    command_list,
+    command, command_count, command_docs, command_getkeys, command_getkeysandflags, command_help,
+    command_info, command_list,
 };
 pub use config::{config_get, config_help, config_resetstat, config_rewrite, config_set};
 pub use databases::{dbsize, flushall, flushdb, swapdb};
@@ -22,7 +22,9 @@ pub(crate) use debug::check_protected;
 pub use debug::{DebugState, debug};
 pub use info::info;
 pub use lolwut::lolwut;
-pub use memory::{memory_doctor, memory_help, memory_malloc_stats, memory_purge, memory_stats, memory_usage};
+pub use memory::{
+    memory_doctor, memory_help, memory_malloc_stats, memory_purge, memory_stats, memory_usage,
+};
 pub use monitor::monitor;
 pub use node::{role, shutdown, time};
 pub use slowlog::{SlowLog, slowlog_get, slowlog_help, slowlog_len, slowlog_reset};

@@ -12,7 +12,9 @@ use commands::{CommandId, Flags};
 
 pub fn monitor(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     if ctx.session.flags.has(SessionFlags::IN_EXEC) {
-        return Err(ReplyError::new("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+        return Err(ReplyError::new(
+            "ERR MONITOR isn't allowed for DENY BLOCKING client",
+        ));
     }
     if ctx.session.flags.has(SessionFlags::MONITOR) {
         // As in Redis: who watches already gets no second reply among the lines.
@@ -52,14 +54,26 @@ impl Engine {
 
 fn line(session: &Session, now_us: i64, id: CommandId, args: Args<'_>) -> Vec<u8> {
     let client = if session.flags.has(SessionFlags::UNIX_SOCKET) {
-        format!("unix:{}", session.addr.strip_suffix(":0").unwrap_or(&session.addr))
+        format!(
+            "unix:{}",
+            session.addr.strip_suffix(":0").unwrap_or(&session.addr)
+        )
     } else {
         session.addr.clone()
     };
-    let mut line =
-        format!("+{}.{:06} [{} {client}]", now_us / 1_000_000, now_us % 1_000_000, session.db).into_bytes();
+    let mut line = format!(
+        "+{}.{:06} [{} {client}]",
+        now_us / 1_000_000,
+        now_us % 1_000_000,
+        session.db
+    )
+    .into_bytes();
     for (index, arg) in args.iter().enumerate() {
-        let shown = if redact::is_secret(id, args, index) { redact::REDACTED } else { arg };
+        let shown = if redact::is_secret(id, args, index) {
+            redact::REDACTED
+        } else {
+            arg
+        };
         line.push(b' ');
         line.extend(config::quote(shown));
     }

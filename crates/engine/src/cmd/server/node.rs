@@ -47,7 +47,10 @@ pub fn shutdown(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         // Nothing makes a shutdown wait yet, so there is never one to abort.
         None => Err(ReplyError::new("ERR No shutdown in progress.")),
         // No reply on success: the connection closes with the process.
-        Some(request) => ctx.host.shutdown(request).map_err(|text| format!("ERR {text}").into()),
+        Some(request) => ctx
+            .host
+            .shutdown(request)
+            .map_err(|text| format!("ERR {text}").into()),
     }
 }
 
@@ -57,8 +60,13 @@ mod tests {
 
     #[test]
     fn shutdown_options_are_checked_before_anything_happens() {
-        let parse = |line: &str| parse_shutdown(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
-        let request = ShutdownRequest { save: Some(true), now: true, force: true };
+        let parse =
+            |line: &str| parse_shutdown(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        let request = ShutdownRequest {
+            save: Some(true),
+            now: true,
+            force: true,
+        };
         assert_eq!(parse("SAVE now Force"), Ok(Some(request)));
         assert_eq!(parse("abort"), Ok(None));
         for bad in ["save nosave", "abort now", "later", ""] {

@@ -35,7 +35,13 @@ pub struct SlowLog {
 impl Engine {
     /// Adds a command to the slow log.
     #[cold]
-    pub(crate) fn record_slow(&mut self, session: &Session, id: CommandId, args: Args<'_>, duration_us: u64) {
+    pub(crate) fn record_slow(
+        &mut self,
+        session: &Session,
+        id: CommandId,
+        args: Args<'_>,
+        duration_us: u64,
+    ) {
         if id.flags().contains(Flags::SKIP_SLOWLOG) || self.config.slowlog_max_len == 0 {
             return;
         }
@@ -54,7 +60,11 @@ impl Engine {
 }
 
 fn shorten(id: CommandId, args: Args<'_>) -> Vec<Box<[u8]>> {
-    let kept = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
+    let kept = if args.len() > ARGS_MAX {
+        ARGS_MAX - 1
+    } else {
+        args.len()
+    };
     let mut short: Vec<Box<[u8]>> = Vec::with_capacity(kept + 1);
     for (index, arg) in args[..kept].iter().enumerate() {
         if redact::is_secret(id, args, index) {
@@ -67,7 +77,11 @@ fn shorten(id: CommandId, args: Args<'_>) -> Vec<Box<[u8]>> {
         }
     }
     if kept < args.len() {
-        short.push(format!("... ({} more arguments)", args.len() - kept).into_bytes().into());
+        short.push(
+            format!("... ({} more arguments)", args.len() - kept)
+                .into_bytes()
+                .into(),
+        );
     }
     short
 }
@@ -77,8 +91,9 @@ pub fn slowlog_get(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         None => GET_DEFAULT,
         Some(text) => {
             let count = resp::parse_i64(text).filter(|count| *count >= -1);
-            let count =
-                count.ok_or(ReplyError::new("ERR count should be greater than or equal to -1"))?;
+            let count = count.ok_or(ReplyError::new(
+                "ERR count should be greater than or equal to -1",
+            ))?;
             usize::try_from(count).unwrap_or(usize::MAX)
         }
     };

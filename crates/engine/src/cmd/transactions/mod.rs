@@ -57,7 +57,9 @@ pub fn exec(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     let flags = ctx.session.flags;
     if flags.has(SessionFlags::DIRTY_EXEC) {
         ctx.engine.discard_transaction(ctx.session);
-        return Err(ReplyError::new("EXECABORT Transaction discarded because of previous errors."));
+        return Err(ReplyError::new(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
     }
     if flags.has(SessionFlags::DIRTY_CAS) || ctx.engine.a_watched_key_expired(ctx.session) {
         ctx.engine.discard_transaction(ctx.session);
@@ -78,7 +80,8 @@ fn run_queued(ctx: &mut Ctx<'_>) {
     for item in &queued {
         args.clear();
         args.extend(item.args.iter().map(Vec::as_slice));
-        ctx.engine.call(ctx.session, ctx.out, ctx.host, item.command, &args);
+        ctx.engine
+            .call(ctx.session, ctx.out, ctx.host, item.command, &args);
     }
     ctx.session.flags.set(SessionFlags::IN_EXEC, false);
     // What the commands did is noted; EXEC itself is not to be replayed.
@@ -90,7 +93,11 @@ impl Engine {
     pub(crate) fn discard_transaction(&mut self, session: &mut Session) {
         session.queued = Vec::new();
         session.queued_bytes = 0;
-        for flag in [SessionFlags::MULTI, SessionFlags::DIRTY_EXEC, SessionFlags::DIRTY_CAS] {
+        for flag in [
+            SessionFlags::MULTI,
+            SessionFlags::DIRTY_EXEC,
+            SessionFlags::DIRTY_CAS,
+        ] {
             session.flags.set(flag, false);
         }
         self.unwatch_all(session);

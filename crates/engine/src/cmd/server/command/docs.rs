@@ -12,7 +12,10 @@ struct Map {
 
 impl Map {
     fn new(out: &mut Writer) -> Map {
-        Map { header: out.defer(), count: 0 }
+        Map {
+            header: out.defer(),
+            count: 0,
+        }
     }
 
     /// A key; its value must follow.
@@ -47,8 +50,16 @@ pub(super) fn write(out: &mut Writer, spec: &CommandSpec) {
         map.key(out, "doc_flags");
         write_names(out, spec.doc_flags().names());
     }
-    map.optional(out, "deprecated_since", spec.deprecated.map(|deprecation| deprecation.since));
-    map.optional(out, "replaced_by", spec.deprecated.map(|deprecation| deprecation.replaced_by));
+    map.optional(
+        out,
+        "deprecated_since",
+        spec.deprecated.map(|deprecation| deprecation.since),
+    );
+    map.optional(
+        out,
+        "replaced_by",
+        spec.deprecated.map(|deprecation| deprecation.replaced_by),
+    );
     if !spec.history.is_empty() {
         map.key(out, "history");
         out.set(spec.history.len());

@@ -50,7 +50,10 @@ fn write_key_spec(out: &mut Writer, spec: &KeySpec) {
     match spec.begin {
         BeginSearch::Unknown => write_typed(out, "unknown", &[]),
         BeginSearch::Index(index) => write_typed(out, "index", &[("index", index)]),
-        BeginSearch::Keyword { keyword, start_from } => {
+        BeginSearch::Keyword {
+            keyword,
+            start_from,
+        } => {
             write_type(out, "keyword", 2);
             out.bulk(b"keyword");
             out.bulk(keyword.as_bytes());
@@ -62,10 +65,26 @@ fn write_key_spec(out: &mut Writer, spec: &KeySpec) {
     match spec.find {
         FindKeys::Unknown => write_typed(out, "unknown", &[]),
         FindKeys::Range { last, step, limit } => {
-            write_typed(out, "range", &[("lastkey", last), ("keystep", step), ("limit", limit)]);
+            write_typed(
+                out,
+                "range",
+                &[("lastkey", last), ("keystep", step), ("limit", limit)],
+            );
         }
-        FindKeys::KeyNum { count_index, first, step } => {
-            write_typed(out, "keynum", &[("keynumidx", count_index), ("firstkey", first), ("keystep", step)]);
+        FindKeys::KeyNum {
+            count_index,
+            first,
+            step,
+        } => {
+            write_typed(
+                out,
+                "keynum",
+                &[
+                    ("keynumidx", count_index),
+                    ("firstkey", first),
+                    ("keystep", step),
+                ],
+            );
         }
     }
 }

@@ -14,7 +14,8 @@ use commands::{AclCategories, CommandId, CommandSpec, KeyFlags};
 
 /// The commands that clients can use under some name.
 fn reachable(engine: &Engine) -> impl Iterator<Item = &'static CommandSpec> + Clone + '_ {
-    let is_reachable = |id: CommandId| !engine.hidden.contains(&id) || engine.renamed.values().any(|to| *to == id);
+    let is_reachable =
+        |id: CommandId| !engine.hidden.contains(&id) || engine.renamed.values().any(|to| *to == id);
     CommandId::ALL
         .into_iter()
         .map(CommandId::spec)
@@ -61,7 +62,11 @@ pub fn command_docs(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let engine = &*ctx.engine;
     let specs: Vec<&CommandSpec> = match args.len() {
         2 => reachable(engine).collect(),
-        _ => args[2..].iter().filter_map(|name| find(engine, name)).map(CommandId::spec).collect(),
+        _ => args[2..]
+            .iter()
+            .filter_map(|name| find(engine, name))
+            .map(CommandId::spec)
+            .collect(),
     };
     ctx.out.map(specs.len());
     for spec in specs {
@@ -85,7 +90,11 @@ enum Filter<'a> {
 impl<'a> Filter<'a> {
     fn parse(args: &[&'a [u8]]) -> Result<Filter<'a>, ReplyError> {
         let [by, kind, value] = args else {
-            return if args.is_empty() { Ok(Filter::All) } else { Err(texts::SYNTAX) };
+            return if args.is_empty() {
+                Ok(Filter::All)
+            } else {
+                Err(texts::SYNTAX)
+            };
         };
         if !by.eq_ignore_ascii_case(b"filterby") {
             return Err(texts::SYNTAX);
@@ -102,11 +111,14 @@ impl<'a> Filter<'a> {
         match self {
             Filter::All => true,
             Filter::Module => false,
-            Filter::Category(category) => category.is_some_and(|category| spec.acl.contains(category)),
-            // Names are lower case; the pattern may not be.
-            Filter::Pattern(pattern) => {
-                structures::glob::matches(&pattern.to_ascii_lowercase(), spec.full_name().as_bytes())
+            Filter::Category(category) => {
+                category.is_some_and(|category| spec.acl.contains(category))
             }
+            // Names are lower case; the pattern may not be.
+            Filter::Pattern(pattern) => structures::glob::matches(
+                &pattern.to_ascii_lowercase(),
+                spec.full_name().as_bytes(),
+            ),
         }
     }
 }
@@ -115,7 +127,9 @@ pub fn command_list(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let filter = Filter::parse(&args[2..])?;
     let reply = ctx.out.defer();
     let mut count = 0;
-    for spec in reachable(ctx.engine).flat_map(|spec| std::iter::once(spec).chain(spec.subcommands())) {
+    for spec in
+        reachable(ctx.engine).flat_map(|spec| std::iter::once(spec).chain(spec.subcommands()))
+    {
         if filter.matches(spec) {
             ctx.out.bulk(spec.full_name().as_bytes());
             count += 1;
@@ -140,7 +154,8 @@ fn get_keys(ctx: &mut Ctx<'_>, args: Args<'_>, with_flags: bool) -> Outcome {
         _ => Some(id),
     });
     let id = id.ok_or(ReplyError::new("ERR Invalid command specified"))?;
-    let keys = commands::keys_of(id, line).map_err(|error| ReplyError::from(format!("ERR {error}")))?;
+    let keys =
+        commands::keys_of(id, line).map_err(|error| ReplyError::from(format!("ERR {error}")))?;
     ctx.out.array(keys.len());
     for key in keys {
         if with_flags {

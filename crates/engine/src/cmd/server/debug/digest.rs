@@ -20,7 +20,10 @@ struct Digest([u8; 20]);
 impl Digest {
     fn add(&mut self, data: &[u8]) {
         let hash = Sha1::digest(data);
-        self.0.iter_mut().zip(hash).for_each(|(byte, other)| *byte ^= other);
+        self.0
+            .iter_mut()
+            .zip(hash)
+            .for_each(|(byte, other)| *byte ^= other);
     }
 
     fn mix(&mut self, data: &[u8]) {
@@ -60,8 +63,12 @@ fn add_value(digest: &mut Digest, entry: &Entry<'_>) {
     }
     match entry.payload() {
         None | Some(Value::Bytes(_)) => {}
-        Some(Value::List(list)) => list.iter().for_each(|item| digest.mix(item.as_bytes(&mut text))),
-        Some(Value::Set(set)) => set.iter().for_each(|item| digest.add(item.as_bytes(&mut text))),
+        Some(Value::List(list)) => list
+            .iter()
+            .for_each(|item| digest.mix(item.as_bytes(&mut text))),
+        Some(Value::Set(set)) => set
+            .iter()
+            .for_each(|item| digest.add(item.as_bytes(&mut text))),
         Some(Value::SortedSet(set)) => {
             let mut score_text = [0; resp::double::MAX_TEXT_LEN];
             for (member, score) in set.iter() {
@@ -120,13 +127,26 @@ mod tests {
         let of = |steps: &[(bool, &str)]| {
             let mut digest = Digest::default();
             for (mix, data) in steps {
-                if *mix { digest.mix(data.as_bytes()) } else { digest.add(data.as_bytes()) }
+                if *mix {
+                    digest.mix(data.as_bytes())
+                } else {
+                    digest.add(data.as_bytes())
+                }
             }
             digest
         };
-        assert_eq!(of(&[(false, "a"), (false, "b")]), of(&[(false, "b"), (false, "a")]));
-        assert_ne!(of(&[(true, "a"), (true, "b")]), of(&[(true, "b"), (true, "a")]));
+        assert_eq!(
+            of(&[(false, "a"), (false, "b")]),
+            of(&[(false, "b"), (false, "a")])
+        );
+        assert_ne!(
+            of(&[(true, "a"), (true, "b")]),
+            of(&[(true, "b"), (true, "a")])
+        );
         // The SHA-1 of "abc", as published with the algorithm.
-        assert_eq!(of(&[(false, "abc")]).hex(), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(
+            of(&[(false, "abc")]).hex(),
+            "a9993e364706816aba3e25717850c26c9cd0d89d"
+        );
     }
 }

@@ -102,13 +102,17 @@ fn describe_items<'a>(
     bytes: usize,
     items: impl Iterator<Item = structures::listpack::Item<'a>>,
 ) -> String {
-    let shown: Vec<String> = items.map(|item| String::from_utf8_lossy(&config::quote(&item.to_vec())).into_owned()).collect();
+    let shown: Vec<String> = items
+        .map(|item| String::from_utf8_lossy(&config::quote(&item.to_vec())).into_owned())
+        .collect();
     format!("{count} elements, {bytes} bytes: {}", shown.join(" "))
 }
 
 fn tell(ctx: &mut Ctx<'_>, what: &str, text: &str) -> Outcome {
-    ctx.host.log(LogLevel::Notice, &format!("{what} structure: {text}"));
-    ctx.out.simple(&format!("{what} structure written to the log"));
+    ctx.host
+        .log(LogLevel::Notice, &format!("{what} structure: {text}"));
+    ctx.out
+        .simple(&format!("{what} structure written to the log"));
     Ok(())
 }
 
@@ -123,7 +127,11 @@ pub(super) fn table_stats(ctx: &mut Ctx<'_>, db: &[u8]) -> Outcome {
     let mut text = String::from("[Dictionary HT]\n");
     text += &filling(buckets, overflow, db.len());
     text += "[Expires HT]\n";
-    text += &format!("an ordered index of {} keys, {} bytes\n", db.volatile_len(), db.expiry_index_bytes());
+    text += &format!(
+        "an ordered index of {} keys, {} bytes\n",
+        db.volatile_len(),
+        db.expiry_index_bytes()
+    );
     ctx.out.verbatim(&text, "txt");
     Ok(())
 }
@@ -131,7 +139,9 @@ pub(super) fn table_stats(ctx: &mut Ctx<'_>, db: &[u8]) -> Outcome {
 pub(super) fn value_stats(ctx: &mut Ctx<'_>, key: &[u8]) -> Outcome {
     let entry = find(&ctx.engine.keyspace, ctx.session.db, key)?;
     let Some((buckets, overflow, len)) = value_table(&entry) else {
-        return Err(ReplyError::new("ERR The value stored at the specified key is not represented using an hash table"));
+        return Err(ReplyError::new(
+            "ERR The value stored at the specified key is not represented using an hash table",
+        ));
     };
     let text = filling(buckets, overflow, len);
     ctx.out.verbatim(&text, "txt");
@@ -141,8 +151,12 @@ pub(super) fn value_stats(ctx: &mut Ctx<'_>, key: &[u8]) -> Outcome {
 /// Buckets, overflow buckets and elements of the table inside a value.
 fn value_table(entry: &Entry<'_>) -> Option<(usize, usize, usize)> {
     match entry.payload()? {
-        Value::Hash(Hash::Table(table)) => Some((table.bucket_count(), table.overflow_count(), table.len())),
-        Value::Set(Set::Table(table)) => Some((table.bucket_count(), table.overflow_count(), table.len())),
+        Value::Hash(Hash::Table(table)) => {
+            Some((table.bucket_count(), table.overflow_count(), table.len()))
+        }
+        Value::Set(Set::Table(table)) => {
+            Some((table.bucket_count(), table.overflow_count(), table.len()))
+        }
         Value::SortedSet(SortedSet::Table(set)) => {
             let (buckets, overflow) = set.bucket_counts();
             Some((buckets, overflow, set.len()))
@@ -169,6 +183,9 @@ pub(super) fn struct_sizes(ctx: &mut Ctx<'_>) {
         ("set", size_of::<Set>()),
         ("zset", size_of::<SortedSet>()),
     ];
-    let parts: Vec<String> = sizes.iter().map(|(name, bytes)| format!("{name}:{bytes}")).collect();
+    let parts: Vec<String> = sizes
+        .iter()
+        .map(|(name, bytes)| format!("{name}:{bytes}"))
+        .collect();
     ctx.out.simple(&format!("bits:64 {}", parts.join(" ")));
 }

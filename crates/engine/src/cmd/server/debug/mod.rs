@@ -72,12 +72,16 @@ pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         (b"htstats-key", [key, ..]) => return inspect::value_stats(ctx, key),
         (b"structsize", []) => inspect::struct_sizes(ctx),
         (b"stringmatch-len", [pattern, text]) => {
-            ctx.out.integer(structures::glob::matches(pattern, text).into());
+            ctx.out
+                .integer(structures::glob::matches(pattern, text).into());
         }
         (b"protocol", [kind]) => return protocol::reply(ctx, kind),
         (b"error", [text]) => return Err(ReplyError::bytes(text.to_vec())),
         (b"log", [text]) => {
-            ctx.host.log(LogLevel::Warning, &format!("DEBUG LOG: {}", String::from_utf8_lossy(text)));
+            ctx.host.log(
+                LogLevel::Warning,
+                &format!("DEBUG LOG: {}", String::from_utf8_lossy(text)),
+            );
             ctx.out.ok();
         }
         (b"leak", [text]) => {
@@ -97,8 +101,15 @@ pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 /// What other releases have and this one has not, with the reason.
 fn missing(name: &[u8]) -> Option<ReplyError> {
     let reason = match name {
-        b"reload" | b"loadaof" | b"restart" | b"crash-and-recover" | b"aof-flush-sleep" | b"pause-after-fork"
-        | b"set-skip-checksum-validation" => "it needs persistence, which this release does not have yet",
+        b"reload"
+        | b"loadaof"
+        | b"restart"
+        | b"crash-and-recover"
+        | b"aof-flush-sleep"
+        | b"pause-after-fork"
+        | b"set-skip-checksum-validation" => {
+            "it needs persistence, which this release does not have yet"
+        }
         b"change-repl-id" | b"replicate" | b"delay-rdb-client-free-second" => {
             "it needs replication, which this release does not have yet"
         }
@@ -115,7 +126,11 @@ fn missing(name: &[u8]) -> Option<ReplyError> {
 
 fn unknown(name: &[u8]) -> ReplyError {
     let shown = &name[..name.len().min(128)];
-    let text: [&[u8]; 3] = [b"ERR unknown subcommand or wrong number of arguments for '", shown, b"'. Try DEBUG HELP."];
+    let text: [&[u8]; 3] = [
+        b"ERR unknown subcommand or wrong number of arguments for '",
+        shown,
+        b"'. Try DEBUG HELP.",
+    ];
     ReplyError::bytes(text.concat())
 }
 
@@ -137,7 +152,9 @@ fn sleep(ctx: &mut Ctx<'_>, seconds: &[u8]) {
 fn packed_threshold(ctx: &mut Ctx<'_>, size: &[u8]) -> Outcome {
     let bytes = config::parse_memory(size)
         .filter(|bytes| *bytes < PACKED_THRESHOLD_MAX)
-        .ok_or(ReplyError::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb"))?;
+        .ok_or(ReplyError::new(
+            "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+        ))?;
     ctx.engine.debug.list_packed_threshold_bytes = bytes as usize;
     ctx.engine.apply_settings();
     ctx.out.ok();
@@ -171,7 +188,11 @@ fn populate(ctx: &mut Ctx<'_>, count: &[u8], rest: &[&[u8]]) -> Outcome {
     };
     let count = positive(count)?;
     let prefix = rest.first().copied().unwrap_or(b"key");
-    let size = rest.get(1).map(|text| positive(text)).transpose()?.filter(|size| *size > 0);
+    let size = rest
+        .get(1)
+        .map(|text| positive(text))
+        .transpose()?
+        .filter(|size| *size > 0);
     if size.is_some_and(|size| size as u64 > ctx.engine.settings.proto_max_bulk_len as u64) {
         return Err(texts::STRING_TOO_LONG);
     }
@@ -185,7 +206,9 @@ fn populate(ctx: &mut Ctx<'_>, count: &[u8], rest: &[&[u8]]) -> Outcome {
         if let Some(size) = size {
             value.resize(size, 0);
         }
-        ctx.engine.keyspace.set_string(db, &key, &value, Expiry::Clear);
+        ctx.engine
+            .keyspace
+            .set_string(db, &key, &value, Expiry::Clear);
         ctx.engine.keyspace.journal.touched(db, &key);
     }
     ctx.out.ok();
@@ -193,10 +216,15 @@ fn populate(ctx: &mut Ctx<'_>, count: &[u8], rest: &[&[u8]]) -> Outcome {
 }
 
 fn rewrite_all(ctx: &mut Ctx<'_>) -> Outcome {
-    ctx.host.rewrite_config(&ctx.engine.config, true).map_err(|reason| {
-        ctx.host.log(LogLevel::Warning, &format!("CONFIG-REWRITE-FORCE-ALL failed: {reason}"));
-        ReplyError::from(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {reason}"))
-    })?;
+    ctx.host
+        .rewrite_config(&ctx.engine.config, true)
+        .map_err(|reason| {
+            ctx.host.log(
+                LogLevel::Warning,
+                &format!("CONFIG-REWRITE-FORCE-ALL failed: {reason}"),
+            );
+            ReplyError::from(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {reason}"))
+        })?;
     ctx.out.ok();
     Ok(())
 }

@@ -43,7 +43,9 @@ pub(super) fn reply(ctx: &mut Ctx<'_>, kind: &[u8]) -> Outcome {
         }
         b"push" => {
             if !is_v3 {
-                return Err(ReplyError::new("ERR RESP2 is not supported by this command"));
+                return Err(ReplyError::new(
+                    "ERR RESP2 is not supported by this command",
+                ));
             }
             out.push(2);
             out.bulk(b"server-cpu-usage");

@@ -12,7 +12,11 @@ pub(super) fn command_stats(ctx: &mut Ctx<'_>, text: &mut Text) {
             continue;
         }
         let us = stats.nanoseconds as f64 / 1000.0;
-        let per_call = if stats.calls == 0 { 0.0 } else { us / stats.calls as f64 };
+        let per_call = if stats.calls == 0 {
+            0.0
+        } else {
+            us / stats.calls as f64
+        };
         text.field(
             &format!("cmdstat_{}", id.full_name()),
             format_args!(
@@ -32,7 +36,13 @@ pub(super) fn error_stats(ctx: &mut Ctx<'_>, text: &mut Text) {
         // A code may come from outside (DEBUG ERROR): it must not break a line or end a name.
         let code: String = String::from_utf8_lossy(code)
             .chars()
-            .map(|c| if matches!(c, '#' | ':' | '\n' | '\r') { '_' } else { c })
+            .map(|c| {
+                if matches!(c, '#' | ':' | '\n' | '\r') {
+                    '_'
+                } else {
+                    c
+                }
+            })
             .collect();
         text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
@@ -45,11 +55,21 @@ pub(super) fn latency_stats(ctx: &mut Ctx<'_>, text: &mut Text) {
         return;
     }
     for id in CommandId::ALL {
-        let Some(histogram) = &ctx.engine.stats.latencies[id as usize] else { continue };
+        let Some(histogram) = &ctx.engine.stats.latencies[id as usize] else {
+            continue;
+        };
         let values: Vec<String> = percentiles
             .iter()
-            .map(|&percentile| format!("p{percentile}={:.3}", histogram.percentile_ns(percentile) as f64 / 1000.0))
+            .map(|&percentile| {
+                format!(
+                    "p{percentile}={:.3}",
+                    histogram.percentile_ns(percentile) as f64 / 1000.0
+                )
+            })
             .collect();
-        text.field(&format!("latency_percentiles_usec_{}", id.full_name()), values.join(","));
+        text.field(
+            &format!("latency_percentiles_usec_{}", id.full_name()),
+            values.join(","),
+        );
     }
 }

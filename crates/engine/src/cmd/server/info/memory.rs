@@ -31,11 +31,17 @@ pub(super) fn memory(ctx: &mut Ctx<'_>, text: &mut Text) {
     sized(text, "used_memory", used);
     sized(text, "used_memory_rss", process.rss);
     sized(text, "used_memory_peak", overhead.peak);
-    text.field("used_memory_peak_perc", format_args!("{:.2}%", overhead.peak_percentage()));
+    text.field(
+        "used_memory_peak_perc",
+        format_args!("{:.2}%", overhead.peak_percentage()),
+    );
     text.field("used_memory_overhead", overhead.total());
     text.field("used_memory_startup", overhead.startup);
     text.field("used_memory_dataset", overhead.dataset());
-    text.field("used_memory_dataset_perc", format_args!("{:.2}%", overhead.dataset_percentage()));
+    text.field(
+        "used_memory_dataset_perc",
+        format_args!("{:.2}%", overhead.dataset_percentage()),
+    );
     let allocator = ctx.host.allocator();
     text.numbers(&[
         ("allocator_allocated", allocator.allocated.into()),
@@ -47,7 +53,10 @@ pub(super) fn memory(ctx: &mut Ctx<'_>, text: &mut Text) {
     scripting(text);
     let limit = ctx.engine.settings.maxmemory;
     sized(text, "maxmemory", limit);
-    text.field("maxmemory_policy", ctx.engine.config.maxmemory_policy.as_str());
+    text.field(
+        "maxmemory_policy",
+        ctx.engine.config.maxmemory_policy.as_str(),
+    );
     overhead.write_fragmentation(text);
     text.numbers(&[
         ("mem_not_counted_for_evict", 0),
@@ -91,7 +100,10 @@ fn scripting(text: &mut Text) {
 impl Overhead {
     fn write_fragmentation(&self, text: &mut Text) {
         for fragmentation in &self.fragmentation {
-            text.field(fragmentation.info_ratio, format_args!("{:.2}", fragmentation.ratio));
+            text.field(
+                fragmentation.info_ratio,
+                format_args!("{:.2}", fragmentation.ratio),
+            );
             text.field(fragmentation.info_bytes, fragmentation.bytes);
         }
     }

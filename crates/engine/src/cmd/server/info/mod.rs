@@ -14,11 +14,11 @@ mod data;
 mod memory;
 mod node;
 
-use ::commands::CommandId;
 use crate::ctx::{Args, Ctx};
 use crate::engine::{ConnInfo, Engine, SessionId};
 use crate::error::Outcome;
 use crate::host::Host;
+use ::commands::CommandId;
 use resp::Writer;
 use std::fmt::{Display, Write};
 
@@ -33,11 +33,19 @@ struct Section {
 }
 
 const fn section(name: &'static str, write: fn(&mut Ctx<'_>, &mut Text)) -> Section {
-    Section { name, in_default: true, in_all: true, write }
+    Section {
+        name,
+        in_default: true,
+        in_all: true,
+        write,
+    }
 }
 
 const fn not_by_default(name: &'static str, write: fn(&mut Ctx<'_>, &mut Text)) -> Section {
-    Section { in_default: false, ..section(name, write) }
+    Section {
+        in_default: false,
+        ..section(name, write)
+    }
 }
 
 const SECTIONS: &[Section] = &[
@@ -49,13 +57,19 @@ const SECTIONS: &[Section] = &[
     section("replication", node::replication),
     section("cpu", node::cpu),
     // Its lines are not part of "all", but its heading is part of the default.
-    Section { in_all: false, ..section("modules", node::modules) },
+    Section {
+        in_all: false,
+        ..section("modules", node::modules)
+    },
     not_by_default("commandstats", commands::command_stats),
     section("errorstats", commands::error_stats),
     not_by_default("latencystats", commands::latency_stats),
     section("cluster", node::cluster),
     section("keyspace", data::keyspace),
-    Section { in_all: false, ..not_by_default("debug", activity::debug) },
+    Section {
+        in_all: false,
+        ..not_by_default("debug", activity::debug)
+    },
 ];
 
 /// The reply being written.
@@ -104,11 +118,20 @@ pub fn info(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 impl Engine {
     /// INFO without a client that asks, for crash reports.
     pub fn report(&mut self, host: &mut dyn Host) -> String {
-        let nowhere = SessionId { index: u32::MAX, generation: 0 };
+        let nowhere = SessionId {
+            index: u32::MAX,
+            generation: 0,
+        };
         let mut session = self.session_of(nowhere, 0, ConnInfo::default());
         let mut out = Writer::new(session.version);
         let command = CommandId::Info;
-        let mut ctx = Ctx { engine: self, session: &mut session, out: &mut out, host, command };
+        let mut ctx = Ctx {
+            engine: self,
+            session: &mut session,
+            out: &mut out,
+            host,
+            command,
+        };
         let mut text = Text::default();
         for section in SECTIONS.iter().filter(|section| section.in_default) {
             (section.write)(&mut ctx, &mut text);
@@ -119,7 +142,11 @@ impl Engine {
 
 /// Which sections the arguments ask for. Names that nobody knows are nobody's error.
 fn parse<'a>(names: &'a [&'a [u8]]) -> impl Fn(&Section) -> bool + 'a {
-    let asked = |word: &str| names.iter().any(|name| name.eq_ignore_ascii_case(word.as_bytes()));
+    let asked = |word: &str| {
+        names
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(word.as_bytes()))
+    };
     let everything = asked("everything");
     let all = everything || asked("all");
     let default = names.is_empty() || asked("default");
@@ -138,18 +165,31 @@ mod tests {
 
     fn sections(names: &[&[u8]]) -> Vec<&'static str> {
         let wanted = parse(names);
-        SECTIONS.iter().filter(|s| wanted(s)).map(|s| s.name).collect()
+        SECTIONS
+            .iter()
+            .filter(|s| wanted(s))
+            .map(|s| s.name)
+            .collect()
     }
 
     #[test]
     fn sections_are_chosen_by_name_and_by_set_and_come_once() {
         let default = sections(&[]);
-        assert!(default.contains(&"modules") && default.contains(&"errorstats") && !default.contains(&"commandstats"));
+        assert!(
+            default.contains(&"modules")
+                && default.contains(&"errorstats")
+                && !default.contains(&"commandstats")
+        );
         assert_eq!(sections(&[b"DEFAULT", b"cpu"]), default);
         let all = sections(&[b"all"]);
-        assert!(!all.contains(&"modules") && all.contains(&"latencystats") && !all.contains(&"debug"));
+        assert!(
+            !all.contains(&"modules") && all.contains(&"latencystats") && !all.contains(&"debug")
+        );
         assert_eq!(sections(&[b"everything"]).len(), all.len() + 1);
-        assert_eq!(sections(&[b"keyspace", b"Server", b"sentinel"]), ["server", "keyspace"]);
+        assert_eq!(
+            sections(&[b"keyspace", b"Server", b"sentinel"]),
+            ["server", "keyspace"]
+        );
         assert_eq!(sections(&[b"nothing"]), [""; 0]);
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("gcc_version", "0.0.0"),
     ]);
     text.field("process_id", process.pid);
-    text.words(&[("process_supervised", process.supervised), ("run_id", &process.run_id)]);
+    text.words(&[
+        ("process_supervised", process.supervised),
+        ("run_id", &process.run_id),
+    ]);
     text.numbers(&[
         ("tcp_port", process.tcp_port.into()),
         ("server_time_usec", now_us.into()),
@@ -38,7 +41,10 @@ pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("configured_hz", config.hz.into()),
         ("lru_clock", ((now_us / 1_000_000) & 0xff_ffff).into()),
     ]);
-    text.words(&[("executable", &process.executable), ("config_file", &process.config_file)]);
+    text.words(&[
+        ("executable", &process.executable),
+        ("config_file", &process.config_file),
+    ]);
     text.field("io_threads_active", 0);
     for (index, listener) in process.listeners.iter().enumerate() {
         let mut line = format!("name={}", listener.name);
@@ -54,13 +60,23 @@ pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
 
 pub(super) fn replication(ctx: &mut Ctx<'_>, text: &mut Text) {
     text.heading("Replication");
-    text.words(&[("role", "master"), ("connected_slaves", "0"), ("master_failover_state", "no-failover")]);
-    text.words(&[("master_replid", &ctx.host.process().replication_id), ("master_replid2", NO_REPLICATION_ID)]);
+    text.words(&[
+        ("role", "master"),
+        ("connected_slaves", "0"),
+        ("master_failover_state", "no-failover"),
+    ]);
+    text.words(&[
+        ("master_replid", &ctx.host.process().replication_id),
+        ("master_replid2", NO_REPLICATION_ID),
+    ]);
     text.numbers(&[
         ("master_repl_offset", 0),
         ("second_repl_offset", -1),
         ("repl_backlog_active", 0),
-        ("repl_backlog_size", ctx.engine.config.repl_backlog_size.into()),
+        (
+            "repl_backlog_size",
+            ctx.engine.config.repl_backlog_size.into(),
+        ),
         ("repl_backlog_first_byte_offset", 0),
         ("repl_backlog_histlen", 0),
     ]);
@@ -77,7 +93,10 @@ pub(super) fn cpu(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("used_cpu_sys_main_thread", process.cpu_sys_main_us),
         ("used_cpu_user_main_thread", process.cpu_user_main_us),
     ] {
-        text.field(name, format_args!("{}.{:06}", us / 1_000_000, us % 1_000_000));
+        text.field(
+            name,
+            format_args!("{}.{:06}", us / 1_000_000, us % 1_000_000),
+        );
     }
 }
 
