@@ -1,30 +1,19 @@
 //! One database: its tables (one, or one per cluster slot) and the index of what expires when.
-//!
-//! The expiry index is an ordered tree of `(expiry, slot, key hash)`: exact, so that expired keys
-//! leave as soon as their time comes and `volatile-ttl` needs no sampling. It holds a hash, not a
-//! pointer: a cell may move without the index knowing.
 
+use crate::expiry_index::ExpiryIndex;
 use crate::keys::{ExpiredKeys, fate};
 use crate::rng::Rng;
 use crate::slot::{SLOT_COUNT, slot_of};
 use crate::value::Value;
 use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry};
-use structures::rank_tree::RankTree;
 use structures::table::{Found, Inserted, Table, hash_of};
 
-/// `(expiry_ms << 14 | slot, hash)`. Times beyond 2^49 ms (some 17,000 years) share the last place.
-pub(crate) type ExpiryItem = (u64, u64);
+/// A SCAN cursor over many tables keeps the slot in its low bits.
 const SLOT_BITS: u32 = 14;
-const LATEST: u64 = (1 << 49) - 1;
-
-pub(crate) fn expiry_item(table: usize, hash: u64, at_ms: i64) -> ExpiryItem {
-    let at = (at_ms.max(0) as u64).min(LATEST);
-    (at << SLOT_BITS | table as u64, hash)
-}
 
 pub struct Db {
     pub(crate) tables: Vec<Table<Value>>,
-    pub(crate) expires: RankTree<ExpiryItem>,
+    pub(crate) expires: ExpiryIndex,
     len: usize,
     seed: u64,
 }
@@ -35,7 +24,7 @@ impl Db {
         let tables = (0..count).map(|_| Table::new(seed)).collect();
         Db {
             tables,
-            expires: RankTree::new(),
+            expires: ExpiryIndex::new(),
             len: 0,
             seed,
         }
@@ -51,7 +40,7 @@ impl Db {
 
     /// Keys that have an expiry.
     pub fn volatile_len(&self) -> usize {
-        self.expires.len()
+        self.expires.volatile()
     }
 
     #[inline]
@@ -105,7 +94,7 @@ impl Db {
         if let Found::Removed(dead) = &found {
             *len -= 1;
             if let Some(at) = dead.get().expiry() {
-                expires.remove(&expiry_item(index, hash, at));
+                expires.removed(index, hash, at);
             }
         }
         found
@@ -134,7 +123,7 @@ impl Db {
             Inserted::Yes => *len += 1,
             Inserted::Replacing(dead) => {
                 if let Some(at) = dead.get().expiry() {
-                    expires.remove(&expiry_item(index, hash, at));
+                    expires.removed(index, hash, at);
                 }
             }
         }
@@ -147,7 +136,7 @@ impl Db {
         let entry = self.tables[index].remove(hash, key)?;
         self.len -= 1;
         if let Some(at) = entry.get().expiry() {
-            self.expires.remove(&expiry_item(index, hash, at));
+            self.expires.removed(index, hash, at);
         }
         Some(entry)
     }
@@ -165,38 +154,18 @@ impl Db {
         })
     }
 
-    pub(crate) fn item_parts(item: ExpiryItem) -> (i64, usize, u64) {
-        (
-            (item.0 >> SLOT_BITS) as i64,
-            (item.0 & (SLOT_COUNT as u64 - 1)) as usize,
-            item.1,
-        )
-    }
-
-    /// Whether `entry` is the one an index item stands for.
-    pub(crate) fn item_matches(item: ExpiryItem, entry: &EntryRef<'_, Value>) -> bool {
-        let indexed = item.0 >> SLOT_BITS;
-        entry
-            .expiry()
-            .is_some_and(|at| (at.max(0) as u64).min(LATEST) == indexed)
-    }
-
     /// Keeps the index in step with one key's change of expiry.
     #[inline]
     pub(crate) fn reindex(&mut self, table: usize, hash: u64, old: Option<i64>, new: Option<i64>) {
         match (old, new) {
             (None, None) => {}
             (None, Some(at)) => {
-                self.expires.insert(expiry_item(table, hash, at));
+                self.expires.added(&self.tables, table, hash, at);
             }
             (Some(at), None) => {
-                self.expires.remove(&expiry_item(table, hash, at));
+                self.expires.removed(table, hash, at);
             }
-            (Some(was), Some(at)) if was == at => {}
-            (Some(was), Some(at)) => {
-                self.expires.remove(&expiry_item(table, hash, was));
-                self.expires.insert(expiry_item(table, hash, at));
-            }
+            (Some(was), Some(at)) => self.expires.moved(table, hash, was, at),
         }
     }
 

@@ -144,13 +144,31 @@ impl Keyspace {
         true
     }
 
-    fn first_to_expire(&self) -> Option<Victim> {
-        let (db, item) = (0..)
-            .zip(&self.dbs)
-            .filter_map(|(i, d)| Some((i, d.expires.first()?)))
-            .min_by_key(|x| x.1)?;
-        let key = self.dbs[db as usize].key_of_item(item)?;
-        Some(Victim { db, key })
+    /// The volatile key with the earliest expiry. Items found to be early are filed at their true
+    /// time on the way, so each is met once.
+    fn first_to_expire(&mut self) -> Option<Victim> {
+        loop {
+            let firsts = (0..)
+                .zip(&self.dbs)
+                .filter_map(|(i, d)| Some((i, d.expires.first()?)));
+            let (db, item) = firsts.min_by_key(|(_, item)| item.at_ms())?;
+            let d = &mut self.dbs[db as usize];
+            match d.covered(item) {
+                Some(e)
+                    if e.expiry()
+                        .is_some_and(|at| at <= item.at_ms() || item.is_latest()) =>
+                {
+                    return Some(Victim {
+                        db,
+                        key: e.key().to_vec(),
+                    });
+                }
+                _ => {
+                    d.expires.pop(item);
+                    d.refile(item);
+                }
+            }
+        }
     }
 
     fn random_victim(&mut self, volatile: bool) -> Option<Victim> {
@@ -166,7 +184,11 @@ impl Keyspace {
                 continue;
             }
             let key = if volatile {
-                d.key_of_item(d.expires.get(at)?)?
+                let item = d.expires.get(at * d.expires.item_count() / len)?;
+                match d.covered(item) {
+                    Some(e) => e.key().to_vec(),
+                    None => return self.first_to_expire(),
+                }
             } else {
                 let table = d.random_table(&mut self.rng)?;
                 d.tables[table]
@@ -209,16 +231,10 @@ impl Keyspace {
             pool.offer(u64::from(score), index, key);
         };
         if volatile {
-            let at = rng.below(d.expires.len() as u64) as usize;
-            let Some(item) = d.expires.get(at) else {
-                return;
-            };
-            let (_, table, hash) = Db::item_parts(item);
-            d.tables[table].visit_hash(hash, |e| {
-                if Db::item_matches(item, &e) {
-                    offer(e.aux(), e.key());
-                }
-            });
+            let at = rng.below(d.expires.item_count() as u64) as usize;
+            if let Some(e) = d.expires.get(at).and_then(|item| d.covered(item)) {
+                offer(e.aux(), e.key());
+            }
         } else if let Some(table) = d.random_table(rng)
             && let Some(e) = d.tables[table].random(|| rng.next_u64())
         {
@@ -239,16 +255,5 @@ impl Db {
     fn contains(&self, key: &[u8], volatile: bool) -> bool {
         let entry = self.tables[self.table_index(key)].find(self.hash(key), key);
         entry.is_some_and(|e| !volatile || e.expiry().is_some())
-    }
-
-    fn key_of_item(&self, item: crate::db::ExpiryItem) -> Option<Vec<u8>> {
-        let (_, table, hash) = Db::item_parts(item);
-        let mut key = None;
-        self.tables[table].visit_hash(hash, |e| {
-            if Db::item_matches(item, &e) && self.hash(e.key()) == hash {
-                key = Some(e.key().to_vec());
-            }
-        });
-        key
     }
 }

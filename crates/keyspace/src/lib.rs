@@ -12,6 +12,7 @@ mod access;
 mod db;
 mod evict;
 mod expire;
+mod expiry_index;
 pub mod hash;
 pub mod journal;
 mod keys;

@@ -73,11 +73,12 @@ impl<V> NewValue<'_, V> {
     }
 }
 
-/// Allocation sizes come in the steps that size-class allocators use anyway: multiples of 16 up to
-/// 128, then four steps per doubling. Rounding here lets an overwrite of similar size stay in place.
+/// Allocation sizes come in the steps that size-class allocators use anyway: multiples of 8 up to 64,
+/// then four steps per doubling. Rounding here lets an overwrite of similar size stay in place.
+/// (jemalloc has the odd multiples of 8 because the workspace builds it with a quantum of 8.)
 fn size_class(size: usize) -> usize {
-    if size <= 128 {
-        return size.next_multiple_of(16);
+    if size <= 64 {
+        return size.next_multiple_of(8);
     }
     size.next_multiple_of(size.next_power_of_two() / 8)
 }
