@@ -13,7 +13,6 @@
 
 mod check;
 mod field;
-mod glob;
 mod kind;
 mod line;
 mod load;

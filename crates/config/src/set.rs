@@ -8,8 +8,8 @@
 //! Tests: tests/set.rs, with texts observed from Redis 7.0.
 
 use std::fmt;
+use structures::glob;
 
-use crate::glob;
 use crate::load::Warning;
 use crate::table::{Config, OPTIONS, OptionId, OptionSpec, lookup};
 use crate::text::Text;
@@ -127,7 +127,7 @@ impl Config {
             for spec in OPTIONS.iter().filter(|spec| !spec.access.hidden) {
                 for name in spec
                     .names()
-                    .filter(|name| glob::matches(pattern, name.as_bytes()))
+                    .filter(|name| glob::matches_ignore_case(pattern, name.as_bytes()))
                 {
                     add(name.into(), spec);
                 }

@@ -18,13 +18,6 @@ pub fn matches_ignore_case(pattern: &[u8], text: &[u8]) -> bool {
     run(pattern, text, true)
 }
 
-/// Whether a pattern has nothing but ordinary characters.
-pub fn is_literal(pattern: &[u8]) -> bool {
-    !pattern
-        .iter()
-        .any(|b| matches!(b, b'*' | b'?' | b'[' | b'\\'))
-}
-
 fn run(pattern: &[u8], text: &[u8], fold: bool) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on after the last star: pattern position behind it, text position it reached.
@@ -137,7 +130,18 @@ mod tests {
                 "{pattern} {text}"
             );
         }
-        assert!(matches_ignore_case(b"H[A-C]LLO", b"hbllo"));
+        for (pattern, text, expected) in [
+            ("H[A-C]LLO", "hbllo", true),
+            ("*OF", "slaveof", true),
+            ("[^H]z", "hz", false),
+            ("*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(
+                matches_ignore_case(pattern.as_bytes(), text.as_bytes()),
+                expected,
+                "{pattern} {text}"
+            );
+        }
     }
 
     #[test]
