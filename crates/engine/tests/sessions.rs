@@ -185,6 +185,20 @@ fn a_pause_holds_back_commands_and_hides_expired_keys() {
 }
 
 #[test]
+fn a_write_that_runs_in_spite_of_a_pause_takes_the_place_of_an_expired_key() {
+    let mut b = World::with(|config| config.enable_debug_command = config::ProtectedAction::Yes);
+    let c = b.client();
+    b.say(c, "debug set-active-expire 0\nset m 7\n");
+    b.say(c, "set k 1 px 10\nset r 1 px 10\nset h 1 px 10\n");
+    b.wait_ms(20);
+    b.say(
+        c,
+        "multi\nclient pause 1000 write\nincr k\nrename m r\nhset h f 1\nexec\n",
+    );
+    assert_eq!(b.say(c, "dbsize\nget k\nget r\n"), ":3 $1 1 $1 7");
+}
+
+#[test]
 fn a_paused_engine_does_not_ask_to_be_called_for_what_it_may_not_do() {
     let mut b = World::new();
     let c = b.client();

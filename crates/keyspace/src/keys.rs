@@ -394,12 +394,29 @@ impl Keyspace {
         tag: u8,
         expiry_ms: Option<i64>,
     ) {
+        self.displace_hidden(db, key);
         let d = &mut self.dbs[db as usize];
         let (hash, index) = (d.hash(key), d.table_index(key));
         d.tables[index].insert_new(hash, key, value, tag, self.access.fresh(), expiry_ms);
         d.added();
         d.reindex(index, hash, None, expiry_ms);
         self.journal.ready(db, key);
+    }
+
+    /// An expired key that is hidden, not deleted, makes room when its name is to be used again.
+    #[inline]
+    fn displace_hidden(&mut self, db: u32, key: &[u8]) {
+        if self.expired_keys == ExpiredKeys::Hide
+            && let Some(dead) = self.dbs[db as usize].remove(key)
+        {
+            note_expired(
+                &mut self.stats,
+                &mut self.journal,
+                &mut self.garbage,
+                db,
+                dead,
+            );
+        }
     }
 
     /// Takes a key out. Expired keys count as absent (and are removed).
@@ -434,6 +451,7 @@ impl Keyspace {
             return false;
         };
         self.delete(to_db, to);
+        self.displace_hidden(to_db, to);
         let (tag, aux, expiry) = (entry.get().tag(), entry.get().aux(), entry.get().expiry());
         let d = &mut self.dbs[to_db as usize];
         let (hash, index) = (d.hash(to), d.table_index(to));

@@ -13,6 +13,8 @@ const START_US: i64 = 1_700_000_000_000_000;
 pub struct TestHost {
     pub now_us: i64,
     pub log: Vec<String>,
+    /// What [`Host::used_memory`] says next; each question makes it smaller, as evictions would.
+    pub used_memory: u64,
 }
 
 impl Host for TestHost {
@@ -23,7 +25,9 @@ impl Host for TestHost {
         self.now_us
     }
     fn used_memory(&mut self) -> u64 {
-        0
+        let bytes = self.used_memory;
+        self.used_memory -= bytes / 8;
+        bytes
     }
     fn log(&mut self, _level: LogLevel, text: &str) {
         self.log.push(text.into());
@@ -93,6 +97,7 @@ impl World {
             host: TestHost {
                 now_us: START_US,
                 log: Vec::new(),
+                used_memory: 0,
             },
             clients: 0,
         };
