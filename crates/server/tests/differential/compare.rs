@@ -82,6 +82,21 @@ const TABLE: &[(&str, Rule, &str)] = &[
         Rule::AnyOrder,
         "a set under BY nosort, and ALPHA ties, have no defined order",
     ),
+    (
+        "SORT",
+        Rule::Undefined("LIMIT"),
+        "a window of an order that is not defined, see above",
+    ),
+    (
+        "SORT_RO",
+        Rule::Undefined("LIMIT"),
+        "a window of an order that is not defined, see above",
+    ),
+    (
+        "OBJECT",
+        Rule::Undefined("REFCOUNT"),
+        "Redis shares values among keys and buffers for a while; we never do",
+    ),
     ("SCAN", Rule::Scan, "hash table order"),
     ("SSCAN", Rule::Scan, "hash table order"),
     ("HSCAN", Rule::ScanPairs, "hash table order"),
@@ -183,18 +198,17 @@ const TABLE: &[(&str, Rule, &str)] = &[
     (
         "OBJECT",
         Rule::Instead {
-            ours: ":2147483647\r\n",
-            theirs: ":1\r\n",
-        },
-        "as above: Redis shares small integers, and OBJECT REFCOUNT says so here too",
-    ),
-    (
-        "OBJECT",
-        Rule::Instead {
             ours: "$8\r\nlistpack\r\n",
             theirs: "$8\r\nskiplist\r\n",
         },
         "SORT leaves a sorted set's encoding alone here",
+    ),
+    (
+        "LPOS",
+        Rule::Refused(
+            "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807\r\n",
+        ),
+        "a rank whose negative does not exist, since 7.2",
     ),
     (
         "LREM",

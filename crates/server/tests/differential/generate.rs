@@ -12,6 +12,10 @@ use std::collections::VecDeque;
 /// Left out, with the reason: `RANDOM` replies, the process's own `STATE` or texts, `CURSOR`s that
 /// depend on the table, or a `MODE` of the connection that would end the comparison.
 const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "ZREMRANGEBYLEX",
+        "undefined where scores differ, and would make the difference last",
+    ),
     ("RANDOMKEY", "RANDOM"),
     ("SPOP", "RANDOM"),
     ("SRANDMEMBER", "RANDOM"),
@@ -230,6 +234,18 @@ impl Generator {
         if matches!(spec.name, "zrank" | "zrevrank") {
             // WITHSCORE is new in 7.2; 7.0 refuses it when queued, which spoils transactions.
             request.args.truncate(3);
+        }
+        let has = |word: &str| {
+            let mut args = request.args.iter();
+            args.any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        let lowest = i64::MIN.to_string();
+        if spec.name == "lrem" && has(&lowest) {
+            // 7.0 obeys it, 7.2 and we refuse it, so the lists would differ from here on.
+            request.args.truncate(2);
+        } else if spec.name == "sort" && has("LIMIT") && has("STORE") {
+            // A window of a set's elements has no defined content, which STORE would make last.
+            request.args.truncate(2);
         }
         if spec.flags.contains(Flags::BLOCKING) {
             self.waiting.extend([request, Request::of(&["EXEC"])]);
