@@ -131,67 +131,69 @@ fn sorted(request: &[Vec<u8>], reply: Value) -> Value {
     Value::Array(groups.into_iter().flatten().map(Value::Bulk).collect())
 }
 
+/// K is a key, M a member or field, V a value, I a number, T a time in milliseconds.
+const FORMS: &[&str] = &[
+    "SET K V",
+    "SET K V PX T",
+    "GET K",
+    "APPEND K V",
+    "STRLEN K",
+    "DEL K",
+    "DEL K K",
+    "EXISTS K",
+    "TYPE K",
+    "PEXPIRE K T",
+    "PERSIST K",
+    "PTTL K",
+    "RENAME K K",
+    "COPY K K",
+    "DBSIZE",
+    "HSET K M V",
+    "HSET K M V",
+    "HSET K M V M V",
+    "HDEL K M",
+    "HGET K M",
+    "HLEN K",
+    "HGETALL K",
+    "HEXISTS K M",
+    "HSTRLEN K M",
+    "SADD K M",
+    "SADD K M M M",
+    "SADD K I",
+    "SREM K M",
+    "SISMEMBER K M",
+    "SCARD K",
+    "SMEMBERS K",
+    "SMOVE K K M",
+    "SINTER K K",
+    "SUNION K K",
+    "SDIFF K K",
+    "SUNIONSTORE K K K",
+    "RPUSH K V",
+    "LPUSH K V V",
+    "RPUSH K V V V",
+    "LPOP K",
+    "RPOP K",
+    "LLEN K",
+    "LINDEX K I",
+    "LRANGE K I I",
+    "LREM K I V",
+    "LMOVE K K LEFT RIGHT",
+    "LTRIM K I I",
+    "ZADD K I M",
+    "ZADD K I M I M",
+    "ZREM K M",
+    "ZSCORE K M",
+    "ZCARD K",
+    "ZRANK K M",
+    "ZRANGE K I I",
+    "ZINCRBY K I M",
+    "ZCOUNT K I I",
+    "ZREVRANGE K I I",
+    "ZPOPMIN K",
+];
+
 fn request(random: &mut Random) -> Vec<Vec<u8>> {
-    const FORMS: &[&str] = &[
-        "SET K V",
-        "SET K V PX T",
-        "GET K",
-        "APPEND K V",
-        "STRLEN K",
-        "DEL K",
-        "DEL K K",
-        "EXISTS K",
-        "TYPE K",
-        "PEXPIRE K T",
-        "PERSIST K",
-        "PTTL K",
-        "RENAME K K",
-        "COPY K K",
-        "DBSIZE",
-        "HSET K M V",
-        "HSET K M V",
-        "HSET K M V M V",
-        "HDEL K M",
-        "HGET K M",
-        "HLEN K",
-        "HGETALL K",
-        "HEXISTS K M",
-        "HSTRLEN K M",
-        "SADD K M",
-        "SADD K M M M",
-        "SADD K I",
-        "SREM K M",
-        "SISMEMBER K M",
-        "SCARD K",
-        "SMEMBERS K",
-        "SMOVE K K M",
-        "SINTER K K",
-        "SUNION K K",
-        "SDIFF K K",
-        "SUNIONSTORE K K K",
-        "RPUSH K V",
-        "LPUSH K V V",
-        "RPUSH K V V V",
-        "LPOP K",
-        "RPOP K",
-        "LLEN K",
-        "LINDEX K I",
-        "LRANGE K I I",
-        "LREM K I V",
-        "LMOVE K K LEFT RIGHT",
-        "LTRIM K I I",
-        "ZADD K I M",
-        "ZADD K I M I M",
-        "ZREM K M",
-        "ZSCORE K M",
-        "ZCARD K",
-        "ZRANK K M",
-        "ZRANGE K I I",
-        "ZINCRBY K I M",
-        "ZCOUNT K I I",
-        "ZREVRANGE K I I",
-        "ZPOPMIN K",
-    ];
     let form = words(random.pick::<&str>(FORMS));
     // Most requests meet a key of their own type.
     let kind = match form[0][0] {
@@ -318,12 +320,11 @@ impl Model {
     }
 
     fn answer_key(&mut self, a: &[Vec<u8>]) -> Reply {
-        let expiry_ms = |text: &Vec<u8>, now_ms: i64| Some(now_ms + number(text));
         Ok(match a[0].as_slice() {
             b"SET" => {
                 let stored = Stored {
                     item: Item::Text(a[2].clone()),
-                    expiry_ms: a.get(4).and_then(|text| expiry_ms(text, self.now_ms)),
+                    expiry_ms: a.get(4).map(|text| self.now_ms + number(text)),
                 };
                 self.keys.insert(a[1].clone(), stored);
                 ok()
@@ -358,8 +359,15 @@ impl Model {
                 };
                 Value::Simple(name.into())
             }
+            _ => self.answer_place(a),
+        })
+    }
+
+    /// Commands on a key as such: its expiry and its name.
+    fn answer_place(&mut self, a: &[Vec<u8>]) -> Value {
+        match a[0].as_slice() {
             b"PEXPIRE" => {
-                let at = expiry_ms(&a[2], self.now_ms);
+                let at = Some(self.now_ms + number(&a[2]));
                 let stored = self.keys.get_mut(&a[1]);
                 integer(stored.map_or(0, |stored| {
                     stored.expiry_ms = at;
@@ -394,7 +402,7 @@ impl Model {
                 _ => integer(0),
             },
             name => unreachable!("{}", name.escape_ascii()),
-        })
+        }
     }
 
     fn answer_hash(&mut self, a: &[Vec<u8>]) -> Reply {
