@@ -321,6 +321,13 @@ impl Requests {
             args[0].make_ascii_uppercase();
         }
         restrain(spec.id, &mut args);
+        if matches!(
+            spec.id,
+            CommandId::CommandGetkeys | CommandId::CommandGetkeysandflags
+        ) {
+            args.truncate(2);
+            args.extend(self.of_table(random, manner, now_ms));
+        }
         args
     }
 }
@@ -420,6 +427,11 @@ impl Maker<'_> {
                 self.key_count = Some(count);
                 count.to_string().into_bytes()
             }
+            ArgType::Integer
+                if self.group == Group::Bitmap && matches!(arg.name, "bit" | "value") =>
+            {
+                self.random.pick(&["0", "1", "1", "2"]).as_bytes().to_vec()
+            }
             ArgType::Integer => self.integer(),
             ArgType::Double => self.double(),
             ArgType::Pattern => self.random.pick(PATTERNS).as_bytes().to_vec(),
@@ -430,6 +442,7 @@ impl Maker<'_> {
                     .to_string()
                     .into_bytes()
             }
+            ArgType::String if matches!(arg.name, "min" | "max" | "start" | "stop") => self.bound(),
             ArgType::String => self.text(),
         };
         out.push(value);
@@ -470,6 +483,21 @@ impl Maker<'_> {
         }
         let n = self.random.below(400) as f64 / 4.0 - 20.0;
         n.to_string().into_bytes()
+    }
+
+    /// One end of a range by rank, score or name.
+    fn bound(&mut self) -> Vec<u8> {
+        match self.random.below(6) {
+            0 => self.integer(),
+            1 => self.double(),
+            2 => b"-".to_vec(),
+            3 => b"+".to_vec(),
+            _ => {
+                let mut bound = self.random.pick(&["[", "("]).as_bytes().to_vec();
+                bound.extend(self.text());
+                bound
+            }
+        }
     }
 
     fn text(&mut self) -> Vec<u8> {
