@@ -7,7 +7,7 @@
 //!
 //! An item whose entry has gone, or has another item as well, is stale. One is left behind only when
 //! an entry whose expiry had been moved later is deleted; it costs its place until its time comes,
-//! and once more than half of the items would be stale, each new one pays for a look at a few.
+//! and once a third of the items is stale, each new one pays for a look at a few.
 //!
 //! Tests: bottom of `expire.rs`, `tests/expiry_model.rs`.
 
@@ -21,7 +21,7 @@ const SLOT_BITS: u32 = 14;
 /// Times beyond 2^49 ms (some 17,000 years) share the last place.
 const LATEST_MS: u64 = (1 << 49) - 1;
 /// Stale items below this number are not worth looking for.
-const STALE_ALLOWED: usize = 1024;
+const STALE_ALLOWED: usize = 64;
 const SWEEP_PER_INSERT: usize = 4;
 
 /// `(time_ms << 14 | slot, hash)`.
@@ -105,7 +105,7 @@ impl ExpiryIndex {
     pub fn added(&mut self, tables: &[Table<Value>], slot: usize, hash: u64, at_ms: i64) {
         self.volatile += 1;
         self.tree.insert(Item::new(at_ms, slot, hash));
-        if self.tree.len() > 2 * self.volatile + STALE_ALLOWED {
+        if self.tree.len() > self.volatile + self.volatile / 2 + STALE_ALLOWED {
             self.sweep(tables);
         }
     }

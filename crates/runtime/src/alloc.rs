@@ -18,7 +18,8 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tikv_jemalloc_ctl::thread::ThreadLocal;
 use tikv_jemalloc_ctl::{Error, epoch, stats, stats_print, thread};
@@ -138,11 +139,25 @@ pub struct AllocStats {
 /// that frees what others allocated), plus the correction of the last calibration.
 static OTHERS: AtomicI64 = AtomicI64::new(0);
 
+/// How often was calibrated; held while somebody calibrates or publishes.
+static CALIBRATIONS: Mutex<u64> = Mutex::new(0);
+
+/// A thread was at work while another calibrated: how much of its balance `OTHERS` already has,
+/// nobody knows, so the next one to ask calibrates again.
+static OUTDATED: AtomicBool = AtomicBool::new(false);
+
+/// The count is right between any two statements, so poisoning means nothing here.
+fn calibrations() -> MutexGuard<'static, u64> {
+    CALIBRATIONS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One thread's counters, and what of them is in `OTHERS` already.
 struct Balance {
     allocated: Option<ThreadLocal<u64>>,
     deallocated: Option<ThreadLocal<u64>>,
     published: Cell<i64>,
+    /// [`CALIBRATIONS`] when `published` was last brought up to date.
+    calibrations: Cell<u64>,
 }
 
 impl Balance {
@@ -152,7 +167,15 @@ impl Balance {
             allocated: allocated.ok(),
             deallocated: deallocated.ok(),
             published: Cell::new(0),
+            calibrations: Cell::new(0),
         }
+    }
+
+    /// Takes all so far as published, and returns what was not.
+    fn settle(&self) -> i64 {
+        let delta = self.unpublished();
+        self.published.set(self.published.get() + delta);
+        delta
     }
 
     /// What this thread holds that `OTHERS` does not say.
@@ -172,29 +195,50 @@ thread_local! {
 /// Bytes in use by the process, as the calling thread can know it without asking around.
 #[inline]
 pub fn used_bytes() -> usize {
+    if OUTDATED.load(Ordering::Relaxed) {
+        calibrate();
+    }
     // A thread that is being torn down has no balance of its own any more.
     let own = BALANCE.try_with(Balance::unpublished).unwrap_or(0);
     usize::try_from(OTHERS.load(Ordering::Relaxed) + own).unwrap_or(0)
 }
 
+/// To be called by a thread that works for others before each job: what it did between jobs is
+/// little, and calibrating has seen it.
+pub fn start_thread_balance() {
+    let calibrations = calibrations();
+    let _ = BALANCE.try_with(|balance| {
+        balance.settle();
+        balance.calibrations.set(*calibrations);
+    });
+}
+
 /// Lets other threads see what this one has allocated and freed so far.
 pub fn publish_thread_balance() {
+    // As in `calibrate`: a cache full of what a job freed would count as used from the next
+    // calibration on.
+    let _ = control::<()>(c"thread.tcache.flush", None);
+    let calibrations = calibrations();
     // While a thread is torn down there is nothing to publish with; calibrating will tell.
     let _ = BALANCE.try_with(|balance| {
-        let delta = balance.unpublished();
-        balance.published.set(balance.published.get() + delta);
-        OTHERS.fetch_add(delta, Ordering::Relaxed);
+        let delta = balance.settle();
+        if balance.calibrations.replace(*calibrations) == *calibrations {
+            OTHERS.fetch_add(delta, Ordering::Relaxed);
+        } else {
+            OUTDATED.store(true, Ordering::Relaxed);
+        }
     });
 }
 
 /// Makes [`used_bytes`] of the calling thread agree with jemalloc's sum over all threads. Costs
 /// some microseconds: something for a timer, and for the start. It is for the one thread that
-/// decides by `used_bytes`: elsewhere, what a thread has not published would count twice. For the
-/// same reason a job in progress elsewhere may count twice until the next calibration.
+/// decides by `used_bytes`: elsewhere, what a thread has not published would count twice.
 pub fn calibrate() {
     // jemalloc counts what a thread keeps in its cache as allocated; ours would come and go with the
     // cache, by more than small limits on memory allow. An error leaves it counted.
     let _ = control::<()>(c"thread.tcache.flush", None);
+    let mut calibrations = calibrations();
+    OUTDATED.store(false, Ordering::Relaxed);
     if epoch::advance().is_err() {
         return;
     }
@@ -203,6 +247,7 @@ pub fn calibrate() {
     };
     let own = BALANCE.try_with(Balance::unpublished).unwrap_or(0);
     OTHERS.store(allocated as i64 - own, Ordering::Relaxed);
+    *calibrations += 1;
 }
 
 /// Everything, refreshed: some microseconds.
@@ -333,6 +378,30 @@ mod tests {
         };
         std::thread::spawn(free).join().expect("no panic");
         assert!(used_bytes() < before + 50 * MB, "{} {before}", used_bytes());
+    }
+
+    #[test]
+    fn memory_freed_while_somebody_calibrates_is_not_counted_twice() {
+        let _alone = alone();
+        calibrate();
+        let before = used_bytes();
+        let (first, second) = (vec![1u8; 128 * MB], vec![1u8; 128 * MB]);
+        let (halfway, calibrated) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                start_thread_balance();
+                drop(first);
+                halfway.wait();
+                calibrated.wait();
+                drop(second);
+                publish_thread_balance();
+            });
+            halfway.wait();
+            calibrate();
+            calibrated.wait();
+        });
+        let after = used_bytes();
+        assert!(after.abs_diff(before) < 50 * MB, "{before} {after}");
     }
 
     #[test]

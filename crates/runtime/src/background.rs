@@ -107,6 +107,7 @@ impl Shared {
 
     fn run(&self, waker: Option<&Waker>) {
         while let Some(job) = self.next() {
+            alloc::start_thread_balance();
             // Where panics unwind, one bad job must not leave `pending` above zero for ever.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
             alloc::publish_thread_balance();
