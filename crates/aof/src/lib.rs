@@ -13,4 +13,3 @@
 pub mod machine;
 pub mod manifest;
 pub mod names;
-

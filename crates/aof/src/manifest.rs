@@ -153,11 +153,7 @@ impl Manifest {
             .for_each(drop);
     }
 
-    fn take_line(
-        &mut self,
-        chunk: &[u8],
-        shown: &mut Option<Vec<u8>>,
-    ) -> Result<(), &'static str> {
+    fn take_line(&mut self, chunk: &[u8], shown: &mut Option<Vec<u8>>) -> Result<(), &'static str> {
         const MALFORMED: &str = "Invalid AOF manifest file format";
         let end = chunk.iter().position(|&byte| byte == b'\n' || byte == 0);
         if end.is_none_or(|end| chunk[end] == 0) {

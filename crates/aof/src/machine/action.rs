@@ -30,7 +30,9 @@ pub struct Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// It may be there already.
-    MakeDir { path: Vec<u8> },
+    MakeDir {
+        path: Vec<u8>,
+    },
     /// Opens for appending; an existing file is emptied if `truncate`. Gives its length.
     Open {
         file: FileId,
@@ -43,13 +45,24 @@ pub enum Op {
         chunks: Arc<Vec<Vec<u8>>>,
     },
     /// What was appended before becomes durable.
-    Sync { file: FileId },
-    Close { file: FileId },
-    Rename { from: Vec<u8>, to: Vec<u8> },
+    Sync {
+        file: FileId,
+    },
+    Close {
+        file: FileId,
+    },
+    Rename {
+        from: Vec<u8>,
+        to: Vec<u8>,
+    },
     /// It may be gone already.
-    Remove { path: Vec<u8> },
+    Remove {
+        path: Vec<u8>,
+    },
     /// Names made, changed or removed in a directory become durable.
-    SyncDir { path: Vec<u8> },
+    SyncDir {
+        path: Vec<u8>,
+    },
     /// Writes `temp`, syncs it, renames it to `path`, syncs the directory.
     Replace {
         temp: Vec<u8>,

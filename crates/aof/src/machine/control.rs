@@ -27,15 +27,28 @@ pub(super) struct Script {
 
 pub(super) enum Goal {
     /// The files of a server that starts.
-    Start { manifest: Manifest, file: FileId },
+    Start {
+        manifest: Manifest,
+        file: FileId,
+    },
     /// A next increment for a rewrite.
-    Switch { manifest: Manifest, file: FileId },
+    Switch {
+        manifest: Manifest,
+        file: FileId,
+    },
     /// The directory for a rewrite, and a temporary increment if it needs one.
-    Prepare { file: Option<FileId> },
+    Prepare {
+        file: Option<FileId>,
+    },
     /// A new base becomes real.
-    Commit { manifest: Manifest, base_bytes: u64 },
+    Commit {
+        manifest: Manifest,
+        base_bytes: u64,
+    },
     /// History files leave.
-    Collect { manifest: Manifest },
+    Collect {
+        manifest: Manifest,
+    },
     Close,
 }
 
@@ -127,8 +140,14 @@ impl Aof {
         base_bytes: u64,
         with_increment: bool,
     ) {
-        let base = manifest.base.as_ref().map(|base| self.names.path(&base.name));
-        let incr = manifest.incrs.last().map(|incr| self.names.path(&incr.name));
+        let base = manifest
+            .base
+            .as_ref()
+            .map(|base| self.names.path(&base.name));
+        let incr = manifest
+            .incrs
+            .last()
+            .map(|incr| self.names.path(&incr.name));
         let mut steps = vec![Op::Rename {
             from: temp_base,
             to: base.unwrap_or_default(),
@@ -197,7 +216,11 @@ impl Aof {
         let Some(script) = &mut self.script else {
             return false;
         };
-        if script.current.as_ref().is_none_or(|(token, _)| *token != done.token) {
+        if script
+            .current
+            .as_ref()
+            .is_none_or(|(token, _)| *token != done.token)
+        {
             return false;
         }
         match &done.result {
@@ -359,16 +382,21 @@ impl Aof {
         let show = |path: &Vec<u8>| path.escape_ascii().to_string();
         match op {
             Op::MakeDir { path } => {
-                format!("Can't open or create append-only dir {}: {error}", show(path))
+                format!(
+                    "Can't open or create append-only dir {}: {error}",
+                    show(path)
+                )
             }
             Op::Open { path, .. } => {
                 format!("Can't open the append-only file {}: {error}", show(path))
             }
-            Op::Rename { from, to } if *from == self.names.path(&self.names.temp_incr()) => format!(
-                "Error trying to rename the temporary AOF incr file {} into {}: {error}",
-                show(from),
-                show(to)
-            ),
+            Op::Rename { from, to } if *from == self.names.path(&self.names.temp_incr()) => {
+                format!(
+                    "Error trying to rename the temporary AOF incr file {} into {}: {error}",
+                    show(from),
+                    show(to)
+                )
+            }
             Op::Rename { from, to } => format!(
                 "Error trying to rename the temporary AOF base file {} into {}: {error}",
                 show(from),

@@ -27,7 +27,8 @@ pub struct Info {
 
 impl Aof {
     pub fn info(&self, now: Now) -> Info {
-        let seconds_since = |start_us: u64| (now.mono_us.saturating_sub(start_us) / 1_000_000) as i64;
+        let seconds_since =
+            |start_us: u64| (now.mono_us.saturating_sub(start_us) / 1_000_000) as i64;
         let running = self.rewrite.as_ref();
         Info {
             enabled: self.is_enabled(),
@@ -85,9 +86,8 @@ impl Aof {
 
     /// Whether replies to writes are to be held back at all until [`Aof::release_offset`] has come.
     pub fn gates_replies(&self) -> bool {
-        let is_source_of_truth =
-            matches!(self.state, State::Starting | State::On | State::Closing)
-                || (self.state == State::Waiting && self.repair.is_some());
+        let is_source_of_truth = matches!(self.state, State::Starting | State::On | State::Closing)
+            || (self.state == State::Waiting && self.repair.is_some());
         is_source_of_truth && self.config.fsync == Fsync::Always
     }
 
@@ -104,7 +104,8 @@ impl Aof {
     /// The text with which writes are refused while they cannot be kept.
     pub fn refusal(&self) -> Option<String> {
         let fault = self.fault.as_ref()?;
-        (self.state != State::Off).then(|| format!("MISCONF Errors writing to the AOF file: {fault}"))
+        (self.state != State::Off)
+            .then(|| format!("MISCONF Errors writing to the AOF file: {fault}"))
     }
 
     /// Not in the file yet.

@@ -49,7 +49,7 @@ pub use info::Info;
 
 use config::ERROR_LOG_INTERVAL_US;
 use control::Script;
-use lane::{Lane, LaneError, Landing};
+use lane::{Landing, Lane, LaneError};
 use rewrite::{Limiter, Rewrite};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -513,7 +513,8 @@ impl Aof {
     }
 
     fn notice(&mut self, text: impl Into<String>) {
-        self.events.push_back(Event::Log(Level::Notice, text.into()));
+        self.events
+            .push_back(Event::Log(Level::Notice, text.into()));
     }
 
     fn warn(&mut self, text: String) {

@@ -17,9 +17,7 @@
 //! `machine/tests.rs`, `tests/simulation.rs`.
 
 use super::config::{REPAIR_DELAY_MAX_US, REWRITE_DELAY_MAX_MINUTES, REWRITE_FAILURES_FREE};
-use super::{
-    Aof, Event, FileId, Now, Op, RewriteReason, RewriteRefusal, RewriteStart, State,
-};
+use super::{Aof, Event, FileId, Now, Op, RewriteReason, RewriteRefusal, RewriteStart, State};
 use crate::manifest::Manifest;
 
 pub(super) struct Rewrite {
@@ -98,7 +96,8 @@ impl Aof {
     /// Whether a rewrite should begin now: ask about ten times a second, when no other snapshot is
     /// in the way. If so, end the turn's effects, begin the pass, call [`Aof::rewrite_begin`].
     pub fn rewrite_due(&mut self, now: Now) -> Option<RewriteReason> {
-        if self.rewrite.is_some() || !matches!(self.state, State::Off | State::On | State::Waiting) {
+        if self.rewrite.is_some() || !matches!(self.state, State::Off | State::On | State::Waiting)
+        {
             return None;
         }
         if let Some(repair) = &self.repair {
@@ -114,11 +113,15 @@ impl Aof {
         }
         let base_bytes = self.base_size_bytes.max(1);
         let growth = u128::from(self.current_size_bytes) * 100 / u128::from(base_bytes);
-        let growth = u64::try_from(growth).unwrap_or(u64::MAX).saturating_sub(100);
+        let growth = u64::try_from(growth)
+            .unwrap_or(u64::MAX)
+            .saturating_sub(100);
         if growth < percentage || !self.is_unlimited(now) {
             return None;
         }
-        self.notice(format!("Starting automatic rewriting of AOF on {growth}% growth"));
+        self.notice(format!(
+            "Starting automatic rewriting of AOF on {growth}% growth"
+        ));
         Some(RewriteReason::Growth(growth))
     }
 
@@ -171,7 +174,9 @@ impl Aof {
         self.select_wanted |= kind != Kind::BaseOnly;
         self.rewrites += 1;
         let pid = self.names.pid();
-        self.notice(format!("Background append only file rewriting started by pid {pid}"));
+        self.notice(format!(
+            "Background append only file rewriting started by pid {pid}"
+        ));
         self.advance(now);
         Ok(RewriteStart {
             temp_path: self.names.temp_base(),
@@ -323,8 +328,14 @@ impl Aof {
         let Some(rewrite) = &self.rewrite else { return };
         let kind = rewrite.kind;
         // What was renamed before the failure goes; no manifest on the disk names it.
-        let base = manifest.base.as_ref().map(|base| self.names.path(&base.name));
-        let incr = manifest.incrs.last().map(|incr| self.names.path(&incr.name));
+        let base = manifest
+            .base
+            .as_ref()
+            .map(|base| self.names.path(&base.name));
+        let incr = manifest
+            .incrs
+            .last()
+            .map(|incr| self.names.path(&incr.name));
         match failed {
             Op::Rename { from, .. } if *from == self.names.temp_base() => {
                 let path = self.names.temp_base();
@@ -340,7 +351,11 @@ impl Aof {
 
     /// The last of it is done.
     pub(super) fn rewrite_over(&mut self, now: Now) {
-        if self.rewrite.as_ref().is_some_and(|r| r.phase == Phase::Committing) {
+        if self
+            .rewrite
+            .as_ref()
+            .is_some_and(|r| r.phase == Phase::Committing)
+        {
             self.notice("Background AOF rewrite finished successfully");
             self.note_rewrite_time(now);
             self.rewrite = None;
