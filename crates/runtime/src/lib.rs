@@ -7,6 +7,7 @@
 //! - [`reactor`]: one thread's sockets, readiness in, bytes in and out; [`address`]: who is there
 //! - [`signals`]: process signals as reactor events; [`clock`]: the time of a turn
 //! - [`background`]: a queue for work that must not hold up a turn
+//! - [`disk`]: file operations in order on a thread of their own; atomic replacement, locks
 //! - [`log`], [`crash`], [`process`]: log lines, crash reports, daemonizing, supervisors, limits
 //! - [`alloc`]: jemalloc and its statistics
 //!
@@ -18,6 +19,7 @@ pub mod alloc;
 pub mod background;
 pub mod clock;
 pub mod crash;
+pub mod disk;
 pub mod log;
 pub mod process;
 pub mod reactor;
