@@ -37,8 +37,9 @@ pub(crate) struct Scratch {
 }
 
 struct Request {
-    /// Where the request's bytes begin.
+    /// Where the request's bytes begin and end.
     start: usize,
+    end: usize,
     first_span: u32,
     span_count: u32,
     command: Option<CommandId>,
@@ -178,7 +179,7 @@ impl Engine {
                 Stop::NeedsMore => false,
                 Stop::Inline(owned) => {
                     let args: SmallVec<[&[u8]; 8]> = owned.iter().map(Vec::as_slice).collect();
-                    self.execute(session, &mut out, host, None, &args);
+                    self.execute(session, &mut out, host, None, &args, &[]);
                     !session.is_stopped()
                 }
                 Stop::Broken(text) => {
@@ -231,6 +232,7 @@ impl Engine {
                     let span_count = scratch.spans.len() as u32 - first_span;
                     scratch.requests.push(Request {
                         start,
+                        end: session.parser.consumed(),
                         first_span,
                         span_count,
                         command: None,
@@ -240,6 +242,7 @@ impl Engine {
                 Ok(Progress::Inline(args)) => {
                     scratch.requests.push(Request {
                         start,
+                        end: session.parser.consumed(),
                         first_span,
                         span_count: 0,
                         command: None,
@@ -321,7 +324,8 @@ impl Engine {
             let spans =
                 &scratch.spans[request.first_span as usize..][..request.span_count as usize];
             args.extend(spans.iter().map(|s| s.of(buf)));
-            self.execute(session, out, host, request.command, &args);
+            let wire = &buf[request.start..request.end];
+            self.execute(session, out, host, request.command, &args, wire);
             if session.is_stopped() {
                 if session.flags.has(SessionFlags::PAUSED) {
                     return Some(request.start);
@@ -345,10 +349,11 @@ impl Engine {
         host: &mut dyn Host,
         command: Option<CommandId>,
         args: Args<'_>,
+        wire: &[u8],
     ) {
         let mark = out.len();
         let command = command.or_else(|| self.lookup(args[0]));
-        self.process(session, out, host, command, args);
+        self.process(session, out, host, command, args, wire);
         self.apply_reply_mode(session, out, mark);
         if self.keyspace.journal.has_news()
             || !self.keyspace.garbage.is_empty()

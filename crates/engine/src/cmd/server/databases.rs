@@ -35,6 +35,7 @@ pub fn flushall(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let is_async = parse_flush_mode(ctx, args)?;
     let count = ctx.engine.keyspace.db_count() as u32;
     flush(ctx, args, 0..count, is_async);
+    ctx.host.flushed_all(ctx.engine);
     ctx.out.ok();
     Ok(())
 }
@@ -54,9 +55,7 @@ fn flush(ctx: &mut Ctx<'_>, args: Args<'_>, dbs: std::ops::Range<u32>, is_async:
         ctx.host.purge_allocator();
     }
     // Replayed even if there was nothing: whoever listens may have keys that we do not.
-    if keys == 0 {
-        ctx.propagate_as(args);
-    }
+    ctx.propagate_as(args);
 }
 
 pub fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
