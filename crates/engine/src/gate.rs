@@ -121,7 +121,7 @@ impl Engine {
                 "ERR Command not allowed inside a transaction",
             ));
         }
-        if self.settings.maxmemory > 0 {
+        if self.settings.maxmemory > 0 && !self.loading {
             self.check_memory(session, id, host)?;
         }
         if let Some(refusal) = &self.write_refusal

@@ -16,7 +16,7 @@ use resp::{Limits, Progress, RequestParser, Span, Writer};
 use smallvec::SmallVec;
 
 /// Requests per batch: enough to overlap memory latencies, few enough to stay in the first cache.
-const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 /// A session's own input buffer begins with this.
 const INPUT_BYTES: usize = 16 * 1024;
 /// The least room that is worth a read.
@@ -32,19 +32,28 @@ const SPANS_KEPT: usize = 4096;
 /// Reused by every call.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    spans: Vec<Span>,
-    requests: Vec<Request>,
+    pub spans: Vec<Span>,
+    pub requests: Vec<Request>,
 }
 
-struct Request {
+impl Scratch {
+    /// One huge request must not keep its memory for ever.
+    pub fn trim(&mut self) {
+        if self.spans.capacity() > SPANS_KEPT {
+            self.spans = Vec::new();
+        }
+    }
+}
+
+pub(crate) struct Request {
     /// Where the request's bytes begin and end.
-    start: usize,
-    end: usize,
-    first_span: u32,
-    span_count: u32,
-    command: Option<CommandId>,
+    pub start: usize,
+    pub end: usize,
+    pub first_span: u32,
+    pub span_count: u32,
+    pub command: Option<CommandId>,
     /// Hash and span of the first key, once it is prefetched.
-    key: Option<(u64, u32)>,
+    pub key: Option<(u64, u32)>,
 }
 
 /// What stopped a batch from growing.
@@ -208,10 +217,7 @@ impl Engine {
     fn end_run(&mut self, session: &mut Session, out: Writer, scratch: Scratch) {
         self.store_writer(session, out);
         self.scratch = scratch;
-        // One huge request must not keep its memory for ever.
-        if self.scratch.spans.capacity() > SPANS_KEPT {
-            self.scratch.spans = Vec::new();
-        }
+        self.scratch.trim();
     }
 
     fn parse_batch(&mut self, session: &mut Session, buf: &[u8], scratch: &mut Scratch) -> Stop {
@@ -258,7 +264,7 @@ impl Engine {
     }
 
     /// Looks commands up and starts loading what their first keys need.
-    fn prefetch(&mut self, db: u32, buf: &[u8], scratch: &mut Scratch) {
+    pub(crate) fn prefetch(&mut self, db: u32, buf: &[u8], scratch: &mut Scratch) {
         let Scratch { spans, requests } = scratch;
         let many = requests.len() > 1;
         for request in requests.iter_mut().filter(|r| r.span_count > 0) {
