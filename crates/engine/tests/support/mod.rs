@@ -6,7 +6,7 @@
 use config::Config;
 use engine::host::{AllocatorInfo, Crash, LogLevel, ProcessInfo, ShutdownRequest};
 use engine::{ConnInfo, Engine, Host, PersistenceInfo, Reload, SessionId};
-use keyspace::Garbage;
+use keyspace::{ExpiredKeys, Garbage};
 
 const START_US: i64 = 1_700_000_000_000_000;
 
@@ -122,10 +122,15 @@ impl World {
 
     /// A world whose configuration is not the default one.
     pub fn with(configure: impl FnOnce(&mut Config)) -> World {
+        World::seeded(1, configure)
+    }
+
+    /// A world whose random choices and orders are others.
+    pub fn seeded(seed: u64, configure: impl FnOnce(&mut Config)) -> World {
         let mut config = Config::default();
         configure(&mut config);
         let mut world = World {
-            engine: Engine::new(config, 1, START_US),
+            engine: Engine::new(config, seed, START_US),
             host: TestHost {
                 now_us: START_US,
                 log: Vec::new(),
@@ -220,6 +225,42 @@ impl World {
             .filter(|text| !text.starts_with("SELECT "))
             .collect()
     }
+}
+
+/// Everything in all databases, expired or not, independent of order and encoding: database, key, expiry and the
+/// fingerprint of the value.
+pub fn contents(world: &mut World) -> Vec<(u32, Vec<u8>, Option<i64>, String)> {
+    let client = world.client();
+    let mode = std::mem::replace(&mut world.engine.keyspace.expired_keys, ExpiredKeys::Keep);
+    let mut found = Vec::new();
+    for db in 0..world.engine.keyspace.db_count() as u32 {
+        let keys: Vec<(Vec<u8>, Option<i64>)> = world
+            .engine
+            .keyspace
+            .iter(db)
+            .map(|entry| (entry.key().to_vec(), entry.expiry_ms()))
+            .collect();
+        if keys.is_empty() {
+            continue;
+        }
+        world.send(client, &format!("select {db}"));
+        assert_eq!(world.received(client), "+OK");
+        for (key, expiry) in keys {
+            let mut wire = format!(
+                "*3\r\n$5\r\ndebug\r\n$12\r\ndigest-value\r\n${}\r\n",
+                key.len()
+            )
+            .into_bytes();
+            wire.extend(&key);
+            wire.extend(b"\r\n");
+            world.engine.feed(client.0, &wire, &mut world.host);
+            found.push((db, key, expiry, world.received(client)));
+        }
+    }
+    world.engine.keyspace.expired_keys = mode;
+    world.engine.disconnect(client.0);
+    found.sort();
+    found
 }
 
 /// The commands of a stream of effects, which must be whole.
