@@ -362,28 +362,29 @@ options! {
     // Persistence.
     Dir dir: Text = "dir" [] Kind::Dir, MODIFIABLE.protected().deny_loading(), built;
     Dbfilename dbfilename: Text = "dbfilename" [] checked("dump.rdb", check::dbfilename), MODIFIABLE.protected(), built;
-    Save save: Vec<SavePoint> = "save" [] Kind::Save, MODIFIABLE, later;
-    StopWritesOnBgsaveError stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error" [] YES, MODIFIABLE, later;
-    Rdbcompression rdbcompression: bool = "rdbcompression" [] YES, MODIFIABLE, later;
-    Rdbchecksum rdbchecksum: bool = "rdbchecksum" [] YES, IMMUTABLE, later;
-    RdbDelSyncFiles rdb_del_sync_files: bool = "rdb-del-sync-files" [] NO, MODIFIABLE, later;
-    RdbSaveIncrementalFsync rdb_save_incremental_fsync: bool = "rdb-save-incremental-fsync" [] YES, MODIFIABLE, later;
-    RdbKeySaveDelay rdb_key_save_delay: i32 = "rdb-key-save-delay" [] int(i32::MIN as i64, I32, 0), MODIFIABLE.hidden(), later;
-    KeyLoadDelay key_load_delay: i32 = "key-load-delay" [] int(i32::MIN as i64, I32, 0), MODIFIABLE.hidden(), later;
-    LoadingProcessEventsIntervalBytes loading_process_events_interval_bytes: u64 = "loading-process-events-interval-bytes" [] int(1024, I32, 2 << 20), MODIFIABLE.hidden(), later;
-    SanitizeDumpPayload sanitize_dump_payload: SanitizeDumpPayload = "sanitize-dump-payload" [] choice!(SanitizeDumpPayload::No), MODIFIABLE.debug(), later;
-    Appendonly appendonly: bool = "appendonly" [] NO, MODIFIABLE.deny_loading(), later;
-    Appendfilename appendfilename: Text = "appendfilename" [] checked("appendonly.aof", check::appendfilename), IMMUTABLE, later;
-    Appenddirname appenddirname: Text = "appenddirname" [] checked("appendonlydir", check::appenddirname), IMMUTABLE, later;
-    Appendfsync appendfsync: AppendFsync = "appendfsync" [] choice!(AppendFsync::EverySec), MODIFIABLE, later;
-    NoAppendfsyncOnRewrite no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite" [] NO, MODIFIABLE, later;
-    AutoAofRewritePercentage auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage" [] int(0, I32, 100), MODIFIABLE, later;
-    AutoAofRewriteMinSize auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size" [] size(0, 64 << 20), MODIFIABLE, later;
-    AofLoadTruncated aof_load_truncated: bool = "aof-load-truncated" [] YES, MODIFIABLE, later;
-    AofUseRdbPreamble aof_use_rdb_preamble: bool = "aof-use-rdb-preamble" [] YES, MODIFIABLE, later;
-    AofTimestampEnabled aof_timestamp_enabled: bool = "aof-timestamp-enabled" [] NO, MODIFIABLE, later;
-    AofRewriteIncrementalFsync aof_rewrite_incremental_fsync: bool = "aof-rewrite-incremental-fsync" [] YES, MODIFIABLE, later;
-    AofDisableAutoGc aof_disable_auto_gc: bool = "aof-disable-auto-gc" [] NO, MODIFIABLE.hidden(), later;
+    Save save: Vec<SavePoint> = "save" [] Kind::Save, MODIFIABLE, built;
+    StopWritesOnBgsaveError stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error" [] YES, MODIFIABLE, built;
+    Rdbcompression rdbcompression: bool = "rdbcompression" [] YES, MODIFIABLE, built;
+    Rdbchecksum rdbchecksum: bool = "rdbchecksum" [] YES, IMMUTABLE, built;
+    RdbVersion rdb_version: u16 = "rdb-version" [] int(10, 11, 11), MODIFIABLE, built;
+    RdbDelSyncFiles rdb_del_sync_files: bool = "rdb-del-sync-files" [] NO, MODIFIABLE, built;
+    RdbSaveIncrementalFsync rdb_save_incremental_fsync: bool = "rdb-save-incremental-fsync" [] YES, MODIFIABLE, built;
+    RdbKeySaveDelay rdb_key_save_delay: i32 = "rdb-key-save-delay" [] int(i32::MIN as i64, I32, 0), MODIFIABLE.hidden(), built;
+    KeyLoadDelay key_load_delay: i32 = "key-load-delay" [] int(i32::MIN as i64, I32, 0), MODIFIABLE.hidden(), built;
+    LoadingProcessEventsIntervalBytes loading_process_events_interval_bytes: u64 = "loading-process-events-interval-bytes" [] int(1024, I32, 2 << 20), MODIFIABLE.hidden(), built;
+    SanitizeDumpPayload sanitize_dump_payload: SanitizeDumpPayload = "sanitize-dump-payload" [] choice!(SanitizeDumpPayload::No), MODIFIABLE.debug(), built;
+    Appendonly appendonly: bool = "appendonly" [] NO, MODIFIABLE.deny_loading(), built;
+    Appendfilename appendfilename: Text = "appendfilename" [] checked("appendonly.aof", check::appendfilename), IMMUTABLE, built;
+    Appenddirname appenddirname: Text = "appenddirname" [] checked("appendonlydir", check::appenddirname), IMMUTABLE, built;
+    Appendfsync appendfsync: AppendFsync = "appendfsync" [] choice!(AppendFsync::EverySec), MODIFIABLE, built;
+    NoAppendfsyncOnRewrite no_appendfsync_on_rewrite: bool = "no-appendfsync-on-rewrite" [] NO, MODIFIABLE, built;
+    AutoAofRewritePercentage auto_aof_rewrite_percentage: u32 = "auto-aof-rewrite-percentage" [] int(0, I32, 100), MODIFIABLE, built;
+    AutoAofRewriteMinSize auto_aof_rewrite_min_size: u64 = "auto-aof-rewrite-min-size" [] size(0, 64 << 20), MODIFIABLE, built;
+    AofLoadTruncated aof_load_truncated: bool = "aof-load-truncated" [] YES, MODIFIABLE, built;
+    AofUseRdbPreamble aof_use_rdb_preamble: bool = "aof-use-rdb-preamble" [] YES, MODIFIABLE, built;
+    AofTimestampEnabled aof_timestamp_enabled: bool = "aof-timestamp-enabled" [] NO, MODIFIABLE, built;
+    AofRewriteIncrementalFsync aof_rewrite_incremental_fsync: bool = "aof-rewrite-incremental-fsync" [] YES, MODIFIABLE, built;
+    AofDisableAutoGc aof_disable_auto_gc: bool = "aof-disable-auto-gc" [] NO, MODIFIABLE.hidden(), built;
 
     // Replication.
     Replicaof replicaof: Option<PrimaryAddress> = "replicaof" ["slaveof"] Kind::ReplicaOf, IMMUTABLE, later;
@@ -463,10 +464,7 @@ options! {
 /// Values of options not built yet that need no warning though they are not today's defaults:
 /// the defaults that stock files of earlier releases repeat, and values that ask for nothing.
 const QUIET_VALUES: &[(OptionId, &str)] = &[
-    (OptionId::Save, ""),
-    (OptionId::Save, "900 1 300 10 60 10000"),
     (OptionId::ReplDisklessSync, "no"),
-    (OptionId::AofUseRdbPreamble, "no"),
     (OptionId::ReplicaLazyFlush, "yes"),
     (OptionId::IoThreadsDoReads, "yes"),
     (OptionId::ReplBacklogSize, "10485760"),

@@ -113,20 +113,22 @@ fn typed_fields_follow_the_file() {
 
 #[test]
 fn an_option_that_is_not_built_warns_once_by_name() {
-    let file =
-        "appendonly yes\nappendonly yes\nmasterauth secret\nsave 1 1\nuser a on\nuser b on\n";
+    let file = "activedefrag yes\nactivedefrag yes\nmasterauth secret\nlocale-collate de\nuser a on\nuser b on\n";
     let (config, warnings) = load(file, &[]).unwrap();
     let options: Vec<&str> = warnings.iter().map(|warning| warning.option).collect();
-    assert_eq!(options, ["save", "appendonly", "masterauth", "user"]);
-    assert!(warnings[1].text.contains("'appendonly'") && warnings[1].text.contains("'yes'"));
+    assert_eq!(
+        options,
+        ["locale-collate", "activedefrag", "masterauth", "user"]
+    );
+    assert!(warnings[1].text.contains("'activedefrag'") && warnings[1].text.contains("'yes'"));
     assert!(!warnings[2].text.contains("secret"));
-    assert_eq!(get(&config, "appendonly"), "yes");
+    assert_eq!(get(&config, "activedefrag"), "yes");
     assert_eq!(config.users.len(), 2);
 }
 
 #[test]
 fn options_that_ask_for_nothing_do_not_warn() {
-    let (_, warnings) = load("save \"\"\nappendonly no\nlocale-collate C\n", &[]).unwrap();
+    let (_, warnings) = load("save \"\"\nactivedefrag no\nlocale-collate C\n", &[]).unwrap();
     assert_eq!(warnings, []);
 }
 

@@ -1,6 +1,5 @@
 //! What a command handler works with.
 
-use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::session::Session;
@@ -81,26 +80,17 @@ impl Ctx<'_> {
         }
     }
 
-    fn effects(&mut self) -> Option<&mut Effects> {
-        self.engine
-            .effects
-            .enabled
-            .then_some(&mut self.engine.effects)
-    }
-
     /// The command propagates as `args` instead of as received. May be called several times.
     pub fn propagate_as(&mut self, args: &[&[u8]]) {
-        let db = self.session.db;
-        if let Some(effects) = self.effects() {
-            effects.replaced = true;
-            effects.push(db, args);
+        if self.engine.effects.enabled {
+            self.engine.propagate_removals();
+            self.engine.effects.replaced = true;
+            self.engine.effects.push(self.session.db, args);
         }
     }
 
     /// The command propagates nothing although it changed something (or what it did is already out).
     pub fn propagate_nothing(&mut self) {
-        if let Some(effects) = self.effects() {
-            effects.replaced = true;
-        }
+        self.engine.effects.replaced = true;
     }
 }

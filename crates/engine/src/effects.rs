@@ -1,44 +1,253 @@
 //! What commands did, as commands to be replayed elsewhere: the input of AOF and replication.
 //!
-//! A write command goes out as received unless its handler said otherwise: random, relative-time and
-//! blocking commands replace themselves by what they did. Nothing is recorded while nobody listens.
+//! One stream of bytes, each command a RESP array. A write command goes out as received, with the
+//! very bytes the client sent if these are spelled as everybody spells them; unless its handler said
+//! otherwise: random, relative-time and blocking commands replace themselves by what they did. What
+//! one request did is a unit: several commands of a unit stand between MULTI and EXEC. `SELECT` comes
+//! in where the database changes, behind the MULTI.
+//!
+//! Offsets count all bytes ever pushed. Nothing is recorded while nobody listens. PUBLISH is not
+//! here: an append-only file has no use for it, and replicas will get it beside this stream.
+//!
+//! Tests: at the bottom, `tests/effects.rs`.
 
-/// One command to replay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effect {
-    pub db: u32,
-    pub args: Vec<Vec<u8>>,
-}
+use resp::int::MAX_TEXT_LEN;
+
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 #[derive(Default)]
 pub struct Effects {
-    /// Somebody listens.
-    pub enabled: bool,
-    pub queue: Vec<Effect>,
+    /// Somebody listens. Set by [`crate::Engine::record_effects`].
+    pub(crate) enabled: bool,
+    stream: Vec<u8>,
+    /// Bytes that were taken from the stream.
+    taken: u64,
+    /// The database that whoever reads the stream has selected.
+    db: Option<u32>,
+    /// Where the running request's effects begin, and how many there are.
+    unit_start: usize,
+    unit_count: usize,
     /// The running command said how it propagates; do not add it as received.
     pub(crate) replaced: bool,
 }
 
 impl Effects {
-    /// Makes everything queued since `start` one transaction, if it is more than one command.
-    pub(crate) fn wrap_from(&mut self, start: usize) {
-        let [first, _, ..] = &self.queue[start..] else {
-            return;
-        };
-        let db = first.db;
-        let word = |word: &[u8]| Effect {
-            db,
-            args: vec![word.to_vec()],
-        };
-        let (multi, exec) = (word(b"MULTI"), word(b"EXEC"));
-        self.queue.insert(start, multi);
-        self.queue.push(exec);
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
     }
 
+    /// All bytes ever pushed.
+    #[inline]
+    pub fn offset(&self) -> u64 {
+        self.taken + self.stream.len() as u64
+    }
+
+    /// The offset of the first byte not yet taken.
+    #[inline]
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Whether there is nothing to take.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.stream
+    }
+
+    /// The stream since it was last taken. `spare` is emptied and takes its place. What a request
+    /// that still runs did stays for the next time: a unit is taken as a whole.
+    pub fn take(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
+        spare.clear();
+        if self.unit_count > 0 {
+            spare.extend(self.stream.drain(self.unit_start..));
+            self.unit_start = 0;
+        }
+        self.taken += self.stream.len() as u64;
+        std::mem::replace(&mut self.stream, spare)
+    }
+
+    /// Whoever reads on from here has no database selected: the next effect says which it is in.
+    pub fn force_select(&mut self) {
+        self.db = None;
+    }
+
+    /// A request begins.
+    #[inline]
+    pub(crate) fn begin_unit(&mut self) {
+        self.unit_start = self.stream.len();
+        self.unit_count = 0;
+    }
+
+    /// The request is over: several effects of it become one transaction.
+    #[inline]
+    pub(crate) fn end_unit(&mut self) {
+        if self.unit_count > 1 {
+            self.wrap_unit();
+        }
+        self.unit_count = 0;
+    }
+
+    /// Adds a command that belongs to no request.
+    pub(crate) fn push_alone(&mut self, db: u32, args: &[&[u8]]) {
+        debug_assert_eq!(self.unit_count, 0, "a request is running");
+        self.push(db, args);
+        self.unit_count = 0;
+    }
+
+    #[cold]
+    fn wrap_unit(&mut self) {
+        let start = self.unit_start;
+        self.stream.splice(start..start, MULTI.iter().copied());
+        self.stream.extend_from_slice(EXEC);
+    }
+
+    /// Adds a command.
     pub(crate) fn push(&mut self, db: u32, args: &[&[u8]]) {
-        self.queue.push(Effect {
-            db,
-            args: args.iter().map(|a| a.to_vec()).collect(),
-        });
+        self.begin_effect(db);
+        encode(&mut self.stream, args);
+    }
+
+    /// Adds a command as received: `wire` is what the client sent, empty if that is not at hand.
+    #[inline]
+    pub(crate) fn push_received(&mut self, db: u32, args: &[&[u8]], wire: &[u8]) {
+        self.begin_effect(db);
+        if is_canonical(wire, args) {
+            self.stream.extend_from_slice(wire);
+        } else {
+            encode(&mut self.stream, args);
+        }
+    }
+
+    #[inline]
+    fn begin_effect(&mut self, db: u32) {
+        self.unit_count += 1;
+        if self.db != Some(db) {
+            self.select(db);
+        }
+    }
+
+    #[cold]
+    fn select(&mut self, db: u32) {
+        self.db = Some(db);
+        encode(&mut self.stream, &[b"SELECT", db.to_string().as_bytes()]);
+    }
+}
+
+fn encode(stream: &mut Vec<u8>, args: &[&[u8]]) {
+    let bytes: usize = args.iter().map(|arg| arg.len() + MAX_TEXT_LEN).sum();
+    stream.reserve(bytes + MAX_TEXT_LEN);
+    header(stream, b'*', args.len());
+    for arg in args {
+        header(stream, b'$', arg.len());
+        stream.extend_from_slice(arg);
+        stream.extend_from_slice(b"\r\n");
+    }
+}
+
+fn header(stream: &mut Vec<u8>, mark: u8, number: usize) {
+    stream.push(mark);
+    resp::write_u64(stream, number as u64);
+    stream.extend_from_slice(b"\r\n");
+}
+
+/// Whether `wire`, from which `args` were read, is byte for byte what [`encode`] would write. The
+/// request parser looks neither at leading zeros nor at all line ends, so a client can spell a
+/// request that other readers understand differently.
+#[inline]
+fn is_canonical(wire: &[u8], args: &[&[u8]]) -> bool {
+    let mut at = 0;
+    let line = |at: &mut usize, number: usize, body: usize| {
+        *at += 1 + digit_count(number);
+        let is_line = wire.get(*at..*at + 2) == Some(b"\r\n");
+        *at += 2 + body;
+        is_line
+    };
+    if !line(&mut at, args.len(), 0) {
+        return false;
+    }
+    for arg in args {
+        if !line(&mut at, arg.len(), arg.len()) || wire.get(at..at + 2) != Some(b"\r\n") {
+            return false;
+        }
+        at += 2;
+    }
+    at == wire.len()
+}
+
+#[inline]
+fn digit_count(number: usize) -> usize {
+    number.checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(effects: &mut Effects) -> String {
+        String::from_utf8(effects.take(Vec::new())).expect("text")
+    }
+
+    fn listening() -> Effects {
+        Effects {
+            enabled: true,
+            ..Effects::default()
+        }
+    }
+
+    #[test]
+    fn a_unit_of_several_effects_is_a_transaction_and_multi_comes_before_select() {
+        let mut effects = listening();
+        effects.begin_unit();
+        effects.push(3, &[b"DEL", b"a"]);
+        effects.push(3, &[b"DEL", b"b"]);
+        effects.end_unit();
+        let expected = "*1\r\n$5\r\nMULTI\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n\
+                        *2\r\n$3\r\nDEL\r\n$1\r\nb\r\n*1\r\n$4\r\nEXEC\r\n";
+        assert_eq!(effects.offset(), expected.len() as u64);
+        assert_eq!(text(&mut effects), expected);
+        assert_eq!(effects.offset(), expected.len() as u64);
+        effects.begin_unit();
+        effects.push(3, &[b"DEL", b"a"]);
+        effects.end_unit();
+        assert_eq!(text(&mut effects), "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n");
+        effects.force_select();
+        effects.begin_unit();
+        effects.push(3, &[b"DEL", b"a"]);
+        effects.end_unit();
+        assert!(text(&mut effects).starts_with("*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"));
+    }
+
+    #[test]
+    fn odd_spellings_are_written_anew() {
+        let args: [&[u8]; 2] = [b"get", b"k"];
+        let canonical = b"*2\r\n$3\r\nget\r\n$1\r\nk\r\n";
+        assert!(is_canonical(canonical, &args));
+        for odd in [
+            &b""[..],
+            b"*02\r\n$3\r\nget\r\n$1\r\nk\r\n",
+            b"*2\rX$3\r\nget\r\n$1\r\nk\r\n",
+            b"*2\r\n$3\r\nget\r\n$1\r\nkXY",
+            b"*2\r\n$3\r\ngetXY$1\r\nk\r\n",
+            b"*2\r\n$03\r\nget\r\n$1\r\nk\r\n",
+            b"*2\r\n$3\r\nget\r\n$1\r\nk\r\n ",
+        ] {
+            assert!(!is_canonical(odd, &args), "{}", odd.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_canonical(args in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..120), 1..12)) {
+            let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+            let mut wire = Vec::new();
+            encode(&mut wire, &args);
+            prop_assert!(is_canonical(&wire, &args));
+        }
     }
 }

@@ -8,10 +8,12 @@ use crate::blocking::Blocking;
 use crate::clients::{ClientMemory, REPLY_BUFFER_MAX_BYTES};
 use crate::cmd::server::SlowLog;
 use crate::effects::Effects;
+use crate::error::ReplyError;
 use crate::host::{Host, LogLevel};
 use crate::news::Stray;
 use crate::output::{BufferPool, Output};
 use crate::pubsub::PubSub;
+use crate::release::{GateMode, Waiting};
 use crate::session::{Session, SessionFlags};
 use crate::settings::Settings;
 use crate::stats::Stats;
@@ -153,6 +155,14 @@ pub struct Engine {
     pub settings: Settings,
     pub stats: Stats,
     pub effects: Effects,
+    /// A data set is being loaded: most commands are refused.
+    pub loading: bool,
+    /// Why writes are refused at present (the disk), if they are.
+    pub write_refusal: Option<ReplyError>,
+    /// EXEC is running queued commands.
+    pub in_transaction: bool,
+    /// Whether replies to writes wait for the disk.
+    pub gating: GateMode,
     pub pubsub: PubSub,
     pub blocking: Blocking,
     pub watches: Watches,
@@ -176,6 +186,7 @@ pub struct Engine {
     /// Log lines of code that cannot reach the host; written at the end of the turn.
     pub(crate) log_later: Vec<(LogLevel, String)>,
     pub(crate) client_memory: ClientMemory,
+    pub(crate) waiting: Waiting,
     /// Sessions with output to be written.
     pub(crate) dirty: Vec<SessionId>,
     /// Sessions to be closed by the server.
@@ -206,6 +217,10 @@ impl Engine {
             config,
             stats: Stats::new(),
             effects: Effects::default(),
+            loading: false,
+            write_refusal: None,
+            in_transaction: false,
+            gating: GateMode::Off,
             pubsub: PubSub::new(rng.next_u64()),
             blocking: Blocking::default(),
             watches: Watches::new(rng.next_u64()),
@@ -223,6 +238,7 @@ impl Engine {
             strays: Vec::new(),
             log_later: Vec::new(),
             client_memory: ClientMemory::default(),
+            waiting: Waiting::default(),
             dirty: Vec::new(),
             closing: Vec::new(),
             resume: Vec::new(),
@@ -245,6 +261,16 @@ impl Engine {
         self.settings.list.plain_threshold_bytes = self.debug.list_packed_threshold_bytes;
         self.settings.apply_to(&self.config, &mut self.keyspace);
         self.recount_client_memory();
+    }
+
+    /// Begins or ends recording what commands do. Whoever reads the effects has to be told from
+    /// which offset on they continue what it has.
+    pub fn record_effects(&mut self, on: bool) {
+        self.effects.enabled = on;
+        self.keyspace.journal.track_removals = on;
+        if on {
+            self.effects.force_select();
+        }
     }
 
     /// Applies one `rename-command`: an empty new name takes the command away.
@@ -434,7 +460,7 @@ impl Engine {
         into.append(&mut self.closing);
     }
 
-    /// The session's next bytes to send; empty when there are none.
+    /// The session's next bytes to send; empty when there are none that may go yet.
     pub fn output(&self, id: SessionId) -> &[u8] {
         self.sessions.get(id).map_or(&[], |s| s.output.front())
     }

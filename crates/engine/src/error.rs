@@ -30,6 +30,14 @@ impl ReplyError {
         self.0.split(|&b| b == b' ').next().unwrap_or(b"ERR")
     }
 
+    /// An error of the host's, which comes without its code; an empty one is the bare code.
+    pub fn from_host(text: String) -> Self {
+        match text.as_str() {
+            "" => ReplyError::new("ERR"),
+            _ => format!("ERR {text}").into(),
+        }
+    }
+
     pub fn wrong_arity(full_name: &str) -> Self {
         format!("ERR wrong number of arguments for '{full_name}' command").into()
     }
@@ -80,6 +88,8 @@ pub mod texts {
     pub const INVALID_CURSOR: ReplyError = ReplyError::new("ERR invalid cursor");
     pub const OUT_OF_MEMORY: ReplyError =
         ReplyError::new("OOM command not allowed when used memory > 'maxmemory'.");
+    pub const LOADING: ReplyError =
+        ReplyError::new("LOADING Redis is loading the dataset in memory");
     pub const NO_AUTH: ReplyError = ReplyError::new("NOAUTH Authentication required.");
     pub const TIMEOUT_NOT_FLOAT: ReplyError =
         ReplyError::new("ERR timeout is not a float or out of range");

@@ -7,6 +7,7 @@ use crate::ctx::{Args, Ctx};
 use crate::engine::{Engine, PauseMode};
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::Host;
+use crate::release::GateMode;
 use crate::session::{Queued, Session, SessionFlags};
 use commands::{CommandId, Flags};
 use resp::{Version, Writer};
@@ -53,7 +54,7 @@ impl Engine {
         Ok(resolved)
     }
 
-    /// Gate, queue or call.
+    /// Gate, queue or call. `wire` is the request as received, if it came as one piece.
     pub(crate) fn process(
         &mut self,
         session: &mut Session,
@@ -61,6 +62,7 @@ impl Engine {
         host: &mut dyn Host,
         command: Option<CommandId>,
         args: Args<'_>,
+        wire: &[u8],
     ) {
         let id = match self.resolve(command, args) {
             Ok(id) => id,
@@ -81,7 +83,7 @@ impl Engine {
         if session.in_multi() && !runs_inside_multi(id) {
             return self.enqueue(session, out, id, args);
         }
-        self.call(session, out, host, id, args);
+        self.call(session, out, host, id, args, wire);
     }
 
     /// As [`Engine::process`] for a command that was blocked and may now go on.
@@ -94,7 +96,7 @@ impl Engine {
         args: Args<'_>,
     ) {
         match self.gate(session, id, args, host) {
-            Ok(()) => drop(self.call(session, out, host, id, args)),
+            Ok(()) => drop(self.call(session, out, host, id, args, &[])),
             Err(error) => self.reject(session, out, Some(id), &error),
         }
     }
@@ -108,19 +110,24 @@ impl Engine {
         host: &mut dyn Host,
     ) -> Outcome {
         let flags = id.flags();
-        if !flags.contains(Flags::NO_AUTH) && !self.is_authenticated(session) {
-            return Err(texts::NO_AUTH);
-        }
         if flags.contains(Flags::PROTECTED) {
             crate::cmd::server::check_protected(self, session, id)?;
+        }
+        if !flags.contains(Flags::NO_AUTH) && !self.is_authenticated(session) {
+            return Err(texts::NO_AUTH);
         }
         if session.in_multi() && flags.contains(Flags::NO_MULTI) {
             return Err(ReplyError::new(
                 "ERR Command not allowed inside a transaction",
             ));
         }
-        if self.settings.maxmemory > 0 {
+        if self.settings.maxmemory > 0 && !self.loading {
             self.check_memory(session, id, host)?;
+        }
+        if let Some(refusal) = &self.write_refusal
+            && (id == CommandId::Ping || concerns(session, id, |f| f.contains(Flags::WRITE)))
+        {
+            return Err(refusal.clone());
         }
         if session.version == Version::V2
             && session.in_pubsub_mode()
@@ -131,6 +138,9 @@ impl Engine {
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
             )
             .into());
+        }
+        if self.loading && concerns(session, id, |f| !f.contains(Flags::LOADING)) {
+            return Err(texts::LOADING);
         }
         Ok(())
     }
@@ -233,11 +243,17 @@ impl Engine {
         host: &mut dyn Host,
         id: CommandId,
         args: Args<'_>,
+        wire: &[u8],
     ) -> bool {
         let started = self.ticks_ns;
         let dirty = self.keyspace.journal.dirty;
         let mark = out.len();
-        let effects_before = self.effects.queue.len();
+        let is_whole = !session.flags.has(SessionFlags::IN_EXEC);
+        if self.effects.enabled && is_whole {
+            self.propagate_removals_alone();
+            self.effects.begin_unit();
+        }
+        let effects_before = self.effects.offset();
         self.effects.replaced = false;
         if session.flags.has(SessionFlags::NO_TOUCH) && id != CommandId::Touch {
             self.keyspace.touch = false;
@@ -276,10 +292,17 @@ impl Engine {
             }
         }
         if self.effects.enabled {
-            if !self.effects.replaced && self.keyspace.journal.dirty != dirty {
-                self.effects.push(session.db, args);
+            self.propagate_removals();
+            // A save sets the counter back.
+            if !self.effects.replaced && self.keyspace.journal.dirty > dirty {
+                self.effects.push_received(session.db, args, wire);
             }
-            self.settle_effects(session, effects_before);
+            if is_whole {
+                self.effects.end_unit();
+                if self.gating != GateMode::Off && self.effects.offset() != effects_before {
+                    self.gate_reply(session, mark);
+                }
+            }
         }
         let threshold_us = self.settings.slowlog_threshold_us;
         if threshold_us >= 0 && elapsed_ns / 1000 >= threshold_us as u64 && !waits {
@@ -290,6 +313,13 @@ impl Engine {
         }
         !failed
     }
+}
+
+/// Whether flags that are wanted are those of the command, or of one that EXEC would run.
+#[cold]
+fn concerns(session: &Session, id: CommandId, wanted: impl Fn(Flags) -> bool) -> bool {
+    let is_queued = || session.queued.iter().any(|q| wanted(q.command.flags()));
+    wanted(id.flags()) || id == CommandId::Exec && is_queued()
 }
 
 fn runs_inside_multi(id: CommandId) -> bool {

@@ -3,6 +3,8 @@
 //! The server implements it over real clocks, files and the allocator; tests and the simulator over
 //! values of their own.
 
+use crate::engine::Engine;
+use crate::persistence::{PersistenceInfo, Reload};
 use keyspace::Garbage;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,8 +90,24 @@ pub trait Host {
     /// CONFIG REWRITE; with `every_option` also those at their defaults.
     fn rewrite_config(&mut self, config: &config::Config, every_option: bool)
     -> Result<(), String>;
-    /// Ends the process after the current turn; an error is the reply to SHUTDOWN.
-    fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String>;
+    /// Ends the process after the current turn, or when what it waits for is done; an error is the
+    /// reply to SHUTDOWN.
+    fn shutdown(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String>;
+    /// SHUTDOWN ABORT: takes back a shutdown that was announced. False if there is none.
+    fn abort_shutdown(&mut self, engine: &mut Engine) -> bool;
+    /// SAVE. Error texts of this and what follows are without `ERR`; an empty one is a bare `-ERR`.
+    fn save(&mut self, engine: &mut Engine) -> Result<(), String>;
+    /// BGSAVE, with the reply. With `schedule` a rewrite under way is no error; inside EXEC
+    /// ([`Engine::in_transaction`]) it only schedules.
+    fn bgsave(&mut self, engine: &mut Engine, schedule: bool) -> Result<&'static str, String>;
+    /// BGREWRITEAOF, with the reply; inside EXEC it only schedules.
+    fn rewrite_aof(&mut self, engine: &mut Engine) -> Result<&'static str, String>;
+    /// DEBUG RELOAD and LOADAOF.
+    fn reload(&mut self, engine: &mut Engine, how: Reload) -> Result<(), String>;
+    /// FLUSHALL has emptied all databases: a background save is pointless, an empty file is due.
+    fn flushed_all(&mut self, engine: &mut Engine);
+    /// For INFO and LASTSAVE.
+    fn persistence(&mut self, engine: &Engine) -> PersistenceInfo;
     /// Drops a big value where that does not delay anybody.
     fn drop_later(&mut self, garbage: Garbage);
     /// Values given to [`Host::drop_later`] that still wait, and those done so far.

@@ -16,7 +16,7 @@ use resp::{Limits, Progress, RequestParser, Span, Writer};
 use smallvec::SmallVec;
 
 /// Requests per batch: enough to overlap memory latencies, few enough to stay in the first cache.
-const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 32;
 /// A session's own input buffer begins with this.
 const INPUT_BYTES: usize = 16 * 1024;
 /// The least room that is worth a read.
@@ -32,18 +32,28 @@ const SPANS_KEPT: usize = 4096;
 /// Reused by every call.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    spans: Vec<Span>,
-    requests: Vec<Request>,
+    pub spans: Vec<Span>,
+    pub requests: Vec<Request>,
 }
 
-struct Request {
-    /// Where the request's bytes begin.
-    start: usize,
-    first_span: u32,
-    span_count: u32,
-    command: Option<CommandId>,
+impl Scratch {
+    /// One huge request must not keep its memory for ever.
+    pub fn trim(&mut self) {
+        if self.spans.capacity() > SPANS_KEPT {
+            self.spans = Vec::new();
+        }
+    }
+}
+
+pub(crate) struct Request {
+    /// Where the request's bytes begin and end.
+    pub start: usize,
+    pub end: usize,
+    pub first_span: u32,
+    pub span_count: u32,
+    pub command: Option<CommandId>,
     /// Hash and span of the first key, once it is prefetched.
-    key: Option<(u64, u32)>,
+    pub key: Option<(u64, u32)>,
 }
 
 /// What stopped a batch from growing.
@@ -178,7 +188,7 @@ impl Engine {
                 Stop::NeedsMore => false,
                 Stop::Inline(owned) => {
                     let args: SmallVec<[&[u8]; 8]> = owned.iter().map(Vec::as_slice).collect();
-                    self.execute(session, &mut out, host, None, &args);
+                    self.execute(session, &mut out, host, None, &args, &[]);
                     !session.is_stopped()
                 }
                 Stop::Broken(text) => {
@@ -207,10 +217,7 @@ impl Engine {
     fn end_run(&mut self, session: &mut Session, out: Writer, scratch: Scratch) {
         self.store_writer(session, out);
         self.scratch = scratch;
-        // One huge request must not keep its memory for ever.
-        if self.scratch.spans.capacity() > SPANS_KEPT {
-            self.scratch.spans = Vec::new();
-        }
+        self.scratch.trim();
     }
 
     fn parse_batch(&mut self, session: &mut Session, buf: &[u8], scratch: &mut Scratch) -> Stop {
@@ -231,6 +238,7 @@ impl Engine {
                     let span_count = scratch.spans.len() as u32 - first_span;
                     scratch.requests.push(Request {
                         start,
+                        end: session.parser.consumed(),
                         first_span,
                         span_count,
                         command: None,
@@ -240,6 +248,7 @@ impl Engine {
                 Ok(Progress::Inline(args)) => {
                     scratch.requests.push(Request {
                         start,
+                        end: session.parser.consumed(),
                         first_span,
                         span_count: 0,
                         command: None,
@@ -255,7 +264,7 @@ impl Engine {
     }
 
     /// Looks commands up and starts loading what their first keys need.
-    fn prefetch(&mut self, db: u32, buf: &[u8], scratch: &mut Scratch) {
+    pub(crate) fn prefetch(&mut self, db: u32, buf: &[u8], scratch: &mut Scratch) {
         let Scratch { spans, requests } = scratch;
         let many = requests.len() > 1;
         for request in requests.iter_mut().filter(|r| r.span_count > 0) {
@@ -321,7 +330,8 @@ impl Engine {
             let spans =
                 &scratch.spans[request.first_span as usize..][..request.span_count as usize];
             args.extend(spans.iter().map(|s| s.of(buf)));
-            self.execute(session, out, host, request.command, &args);
+            let wire = &buf[request.start..request.end];
+            self.execute(session, out, host, request.command, &args, wire);
             if session.is_stopped() {
                 if session.flags.has(SessionFlags::PAUSED) {
                     return Some(request.start);
@@ -345,10 +355,11 @@ impl Engine {
         host: &mut dyn Host,
         command: Option<CommandId>,
         args: Args<'_>,
+        wire: &[u8],
     ) {
         let mark = out.len();
         let command = command.or_else(|| self.lookup(args[0]));
-        self.process(session, out, host, command, args);
+        self.process(session, out, host, command, args, wire);
         self.apply_reply_mode(session, out, mark);
         if self.keyspace.journal.has_news()
             || !self.keyspace.garbage.is_empty()

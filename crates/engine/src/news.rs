@@ -3,7 +3,7 @@
 use crate::engine::{Engine, SessionId};
 use crate::host::Host;
 use crate::session::{Session, SessionFlags};
-use keyspace::journal::{KeyEvent, NotifyClass};
+use keyspace::journal::{KeyEvent, NotifyClass, Removal};
 use resp::{Version, Writer};
 
 /// What happened for a session while it was running: it could not be reached then.
@@ -48,26 +48,42 @@ impl Engine {
         for event in events {
             self.publish_key_event(&event);
         }
-        self.propagate_removals();
+        self.propagate_removals_alone();
     }
 
-    /// A command is over: what expired under it goes before what it did, and several effects are
-    /// one unit.
-    #[cold]
-    pub(crate) fn settle_effects(&mut self, session: &Session, start: usize) {
-        let own = self.effects.queue.split_off(start);
-        self.propagate_removals();
-        self.effects.queue.extend(own);
-        if !session.flags.has(SessionFlags::IN_EXEC) {
-            self.effects.wrap_from(start);
+    /// Keys that expired or were evicted outside of any request, or before it began.
+    #[inline]
+    pub(crate) fn propagate_removals_alone(&mut self) {
+        if !self.keyspace.journal.removals.is_empty() {
+            self.effects.begin_unit();
+            self.push_removals(true);
         }
     }
 
-    /// Expired and evicted keys propagate as deletions.
-    fn propagate_removals(&mut self) {
-        for (db, key, _) in std::mem::take(&mut self.keyspace.journal.removals) {
-            if self.effects.enabled {
-                self.effects.push(db, &[b"DEL", &key]);
+    /// What expired under a command goes before what the command does.
+    #[inline]
+    pub(crate) fn propagate_removals(&mut self) {
+        if !self.keyspace.journal.removals.is_empty() {
+            self.push_removals(false);
+        }
+    }
+
+    /// Expired and evicted keys propagate as deletions, each by itself or as a part of what runs.
+    #[cold]
+    fn push_removals(&mut self, alone: bool) {
+        for (db, key, why) in std::mem::take(&mut self.keyspace.journal.removals) {
+            if !self.effects.enabled {
+                continue;
+            }
+            let is_lazy = match why {
+                Removal::Expired => self.settings.lazyfree_expire,
+                Removal::Evicted => self.settings.lazyfree_eviction,
+            };
+            let verb: &[u8] = if is_lazy { b"UNLINK" } else { b"DEL" };
+            if alone {
+                self.effects.push_alone(db, &[verb, &key]);
+            } else {
+                self.effects.push(db, &[verb, &key]);
             }
         }
     }

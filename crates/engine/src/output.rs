@@ -1,9 +1,11 @@
 //! A session's pending reply bytes: a tail being written to, and full chunks queued before it.
 //!
 //! Chunks keep a client that never reads from making one huge buffer move about; the tail of an idle
-//! session goes back to a pool, so idle sessions own no buffers.
+//! session goes back to a pool, so idle sessions own no buffers. Bytes behind a mark are not shown
+//! until they are released (`release`).
 
 use crate::clients::REPLY_BUFFER_MAX_BYTES;
+use crate::release::Marks;
 use std::collections::VecDeque;
 
 /// A tail longer than this is queued and a new one begun.
@@ -19,6 +21,9 @@ pub struct Output {
     /// Bytes of the first chunk that were already taken.
     sent: usize,
     queued_bytes: usize,
+    /// Bytes of buffers that are gone: the position of the first chunk's first byte.
+    passed: u64,
+    pub(crate) marks: Marks,
 }
 
 impl Output {
@@ -79,9 +84,23 @@ impl Output {
         }
     }
 
-    /// The next bytes to send; empty when there are none.
+    /// The next bytes to send; empty when there are none that may go.
+    #[inline]
     pub fn front(&self) -> &[u8] {
-        &self.queue.front().unwrap_or(&self.tail)[self.sent..]
+        let chunk = self.queue.front().unwrap_or(&self.tail);
+        match self.marks.first() {
+            None => &chunk[self.sent..],
+            Some(position) => {
+                let released = position.saturating_sub(self.passed);
+                let end = usize::try_from(released).map_or(chunk.len(), |end| end.min(chunk.len()));
+                &chunk[self.sent.min(end)..end]
+            }
+        }
+    }
+
+    /// The position of byte `at` of the tail, also while a writer has it.
+    pub(crate) fn position_in_tail(&self, at: usize) -> u64 {
+        self.passed + (self.queued_bytes + at) as u64
     }
 
     /// `count` bytes of [`Output::front`] were sent.
@@ -91,12 +110,14 @@ impl Output {
         if let Some(front) = self.queue.front() {
             if self.sent == front.len() {
                 self.queued_bytes -= self.sent;
+                self.passed += self.sent as u64;
                 self.sent = 0;
                 if let Some(done) = self.queue.pop_front() {
                     pool.give(done);
                 }
             }
         } else if self.sent == self.tail.len() {
+            self.passed += self.sent as u64;
             self.sent = 0;
             pool.give(std::mem::take(&mut self.tail));
         }

@@ -1,8 +1,11 @@
 //! Option values that commands read while running, copied out of [`config::Config`] whenever it
 //! changes, so that the hot path reads plain fields.
 
-use config::{Config, MaxmemoryPolicy};
+use config::{Config, MaxmemoryPolicy, SanitizeDumpPayload};
+use keyspace::hash::HashLimits;
 use keyspace::journal::NotifyClass;
+use keyspace::set::SetLimits;
+use keyspace::sorted_set::SortedSetLimits;
 use keyspace::{EvictionPolicy, Keyspace};
 use structures::list::ListLimits;
 
@@ -24,6 +27,9 @@ pub struct Settings {
     pub proto_max_bulk_len: i64,
     pub query_buffer_limit_bytes: usize,
     pub requires_password: bool,
+    pub rdb_version: u16,
+    /// RESTORE looks at payloads in depth.
+    pub sanitize_payloads: bool,
     pub slowlog_threshold_us: i64,
     pub latency_tracking: bool,
     pub hide_user_data: bool,
@@ -55,6 +61,8 @@ impl Settings {
             maxmemory_clients_bytes: config.maxmemory_clients.limit_bytes(config.maxmemory),
             proto_max_bulk_len: i64::try_from(config.proto_max_bulk_len).unwrap_or(i64::MAX),
             query_buffer_limit_bytes: config.client_query_buffer_limit,
+            rdb_version: config.rdb_version,
+            sanitize_payloads: config.sanitize_dump_payload != SanitizeDumpPayload::No,
             requires_password: !config.requirepass.as_bytes().is_empty(),
             slowlog_threshold_us: config.slowlog_log_slower_than,
             latency_tracking: config.latency_tracking,
@@ -64,6 +72,31 @@ impl Settings {
             lazyfree_expire: config.lazyfree_lazy_expire,
             lazyfree_eviction: config.lazyfree_lazy_eviction,
             lazyfree_server_del: config.lazyfree_lazy_server_del,
+        }
+    }
+
+    pub fn hash_limits(&self, keyspace: &Keyspace) -> HashLimits {
+        HashLimits {
+            packed_entries_max: self.hash_max_listpack_entries,
+            packed_value_max_bytes: self.hash_max_listpack_value,
+            seed: keyspace.hash_seed(),
+        }
+    }
+
+    pub fn set_limits(&self, keyspace: &Keyspace) -> SetLimits {
+        SetLimits {
+            ints_max: self.set_max_intset_entries,
+            packed_entries_max: self.set_max_listpack_entries,
+            packed_value_max_bytes: self.set_max_listpack_value,
+            seed: keyspace.hash_seed(),
+        }
+    }
+
+    pub fn sorted_set_limits(&self, keyspace: &Keyspace) -> SortedSetLimits {
+        SortedSetLimits {
+            packed_entries_max: self.zset_max_listpack_entries,
+            packed_value_max_bytes: self.zset_max_listpack_value,
+            seed: keyspace.hash_seed(),
         }
     }
 

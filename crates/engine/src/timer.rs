@@ -61,6 +61,7 @@ impl Engine {
         }
         if self.active_expire
             && !self.is_paused()
+            && !self.loading
             && let Some(at) = self.keyspace.next_expiry_ms()
         {
             next = next.min(at);
@@ -72,7 +73,7 @@ impl Engine {
     }
 
     fn expire_slice(&mut self) {
-        if !self.active_expire || self.is_paused() {
+        if !self.active_expire || self.is_paused() || self.loading {
             return;
         }
         let commands = self
@@ -154,7 +155,7 @@ impl Engine {
             .loop_us_rate
             .sample(self.stats.event_loop.nanoseconds / 1000, now_ms);
         self.stats.peak_memory = self.stats.peak_memory.max(host.used_memory());
-        if self.settings.maxmemory > 0 && !self.is_paused() {
+        if self.settings.maxmemory > 0 && !self.is_paused() && !self.loading {
             self.free_memory(host);
         }
         if !self.debug.cron_paused {

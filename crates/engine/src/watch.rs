@@ -152,14 +152,19 @@ impl Engine {
 
     /// Before database `db` is emptied or exchanged with `with`: a watched key that exists in either
     /// counts as touched.
-    pub fn touch_all_watched(&mut self, session: &mut Session, db: u32, with: Option<u32>) {
+    pub fn touch_all_watched(
+        &mut self,
+        mut session: Option<&mut Session>,
+        db: u32,
+        with: Option<u32>,
+    ) {
         for key in self.watches.keys_of(db) {
             let before = self.watched_state(db, &key);
             let after = with.map_or(State::Absent, |with| self.watched_state(with, &key));
             if before == State::Absent && after == State::Absent {
                 continue;
             }
-            self.for_each_watcher(Some(session), db, &key, |watched| {
+            self.for_each_watcher(session.as_deref_mut(), db, &key, |watched| {
                 let seen_as_absent = watched.was_expired || before == State::Absent;
                 if seen_as_absent && after != State::Live {
                     watched.was_expired = after == State::Expired;

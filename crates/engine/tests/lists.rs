@@ -237,7 +237,7 @@ fn requests_behind_a_wait_run_when_it_is_over() {
 #[test]
 fn what_a_wait_did_propagates_without_the_wait() {
     let mut world = World::new();
-    world.engine.effects.enabled = true;
+    world.engine.record_effects(true);
     let [a, b, pusher] = [world.client(), world.client(), world.client()];
     world.call(a, "blmove src dst left right 0");
     world.call(b, "blmpop 0 1 dst right count 10");
@@ -294,8 +294,7 @@ fn nobody_is_served_while_clients_are_paused() {
 #[test]
 fn an_expired_key_serves_nobody_and_stays_for_its_own_end() {
     let mut world = World::new();
-    world.engine.effects.enabled = true;
-    world.engine.keyspace.journal.track_removals = true;
+    world.engine.record_effects(true);
     world.engine.active_expire = false;
     let [waiter, other] = [world.client(), world.client()];
     for request in ["select 1", "rpush l x", "pexpire l 100"] {
@@ -322,7 +321,7 @@ fn an_expired_key_serves_nobody_and_stays_for_its_own_end() {
 #[test]
 fn served_clients_come_before_the_next_request() {
     let mut world = World::new();
-    world.engine.effects.enabled = true;
+    world.engine.record_effects(true);
     let [a, b, pusher] = [world.client(), world.client(), world.client()];
     world.call(a, "blmove src dst left right 0");
     world.call(b, "blmove dst src right left 0");

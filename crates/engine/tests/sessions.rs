@@ -88,24 +88,18 @@ fn a_key_expired_before_watch_may_be_removed_without_harm() {
 fn effects_of_a_transaction_are_one_unit_and_expired_keys_go_first() {
     let mut b = World::new();
     b.engine.active_expire = false;
-    b.engine.effects.enabled = true;
-    b.engine.keyspace.journal.track_removals = true;
+    b.engine.record_effects(true);
     let c = b.client();
     b.say(c, "set a 1 px 10\n");
-    b.engine.effects.queue.clear();
+    b.effects();
     b.wait_ms(20);
     b.say(c, "multi\nset a 2\nset b 3\nexec\n");
-    let names: Vec<String> = b
-        .engine
-        .effects
-        .queue
-        .iter()
-        .map(|e| String::from_utf8_lossy(&e.args[0]).to_uppercase())
-        .collect();
-    assert_eq!(names, ["MULTI", "DEL", "SET", "SET", "EXEC"]);
-    b.engine.effects.queue.clear();
+    assert_eq!(
+        b.effects(),
+        ["MULTI", "DEL a", "set a 2", "set b 3", "EXEC"]
+    );
     b.say(c, "multi\nset a 2\nget a\nexec\n");
-    assert_eq!(b.engine.effects.queue.len(), 1);
+    assert_eq!(b.effects(), ["set a 2"]);
 }
 
 #[test]

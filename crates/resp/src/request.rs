@@ -178,6 +178,14 @@ impl RequestParser {
         self.consumed
     }
 
+    /// Passes over `count` bytes between two requests: what the caller knows to be none.
+    pub fn skip(&mut self, count: usize) {
+        assert!(!self.is_mid_request(), "bytes of a request were skipped");
+        self.consumed += count;
+        self.position = self.consumed;
+        self.scanned = self.consumed;
+    }
+
     /// The caller removed `dropped` bytes, at most [`consumed`](Self::consumed), at the front.
     #[inline]
     pub fn rebase(&mut self, dropped: usize) {

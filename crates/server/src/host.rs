@@ -9,7 +9,7 @@ use crate::load::path_of;
 use crate::start::{self, RESERVED_FDS};
 use config::{Config, Text};
 use engine::host::{AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownRequest};
-use engine::{Engine, Host, SessionId};
+use engine::{Engine, Host, PersistenceInfo, Reload, SessionId};
 use keyspace::Garbage;
 use runtime::background::Background;
 use runtime::clock::Clock;
@@ -250,6 +250,8 @@ impl ServerHost {
 const NOT_SAVED: &str =
     "Cannot save the data before exiting: persistence is not built in this release";
 
+const NOT_WIRED: &str = "persistence is not wired yet";
+
 /// Enters the directory; the option then names it as CONFIG GET shows it, from the root.
 fn enter(config: &mut Config) -> Result<(), String> {
     let entered = std::env::set_current_dir(path_of(config.dir.as_bytes()))
@@ -410,13 +412,44 @@ impl Host for ServerHost {
             .map_err(|e| format!("Rewriting config file: {}", error_text(&e)))
     }
 
-    fn shutdown(&mut self, request: ShutdownRequest) -> Result<(), String> {
+    fn shutdown(&mut self, _: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
         if request.save == Some(true) && !request.force {
             self.say(Level::Warning, NOT_SAVED);
             return Err("Errors trying to SHUTDOWN. Check logs.".into());
         }
         self.end();
         Ok(())
+    }
+
+    fn abort_shutdown(&mut self, _: &mut Engine) -> bool {
+        false
+    }
+
+    fn save(&mut self, _: &mut Engine) -> Result<(), String> {
+        Err(NOT_WIRED.into())
+    }
+
+    fn bgsave(&mut self, _: &mut Engine, _schedule: bool) -> Result<&'static str, String> {
+        Err(NOT_WIRED.into())
+    }
+
+    fn rewrite_aof(&mut self, _: &mut Engine) -> Result<&'static str, String> {
+        Err(NOT_WIRED.into())
+    }
+
+    fn reload(&mut self, _: &mut Engine, _how: Reload) -> Result<(), String> {
+        Err(NOT_WIRED.into())
+    }
+
+    fn flushed_all(&mut self, _: &mut Engine) {}
+
+    fn persistence(&mut self, engine: &Engine) -> PersistenceInfo {
+        PersistenceInfo {
+            rdb_changes_since_last_save: engine.keyspace.journal.dirty,
+            // As in Redis, the start counts as a save: nothing was lost then.
+            rdb_last_save_time: engine.started_ms / 1000,
+            ..PersistenceInfo::default()
+        }
     }
 
     fn drop_later(&mut self, garbage: Garbage) {

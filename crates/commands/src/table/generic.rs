@@ -55,6 +55,21 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         ..DEFAULTS
     },
     CommandSpec {
+        id: CommandId::Dump,
+        name: "dump",
+        arity: 2,
+        flags: flags!(READONLY),
+        acl: acl!(KEYSPACE | READ | SLOW),
+        since: "2.6.0",
+        complexity: "O(N*M), N: elements of the value, M: their average size.",
+        key_specs: &[KeySpec::at(1, key_flags!(RO | ACCESS))],
+        args: &[Arg::key("key", 0)],
+        tips: &["nondeterministic_output"],
+        summary: "Writes a value as bytes that RESTORE takes.",
+        reply: ReplyShape::OPTIONAL_BULK,
+        ..DEFAULTS
+    },
+    CommandSpec {
         id: CommandId::Exists,
         name: "exists",
         arity: -2,
@@ -321,6 +336,38 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         args: &[Arg::key("key", 0), Arg::key("newkey", 1)],
         summary: "Gives a key another name unless that name is taken.",
         reply: ReplyShape::ZERO_OR_ONE,
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Restore,
+        name: "restore",
+        arity: -4,
+        flags: flags!(WRITE | DENYOOM),
+        acl: acl!(KEYSPACE | WRITE | SLOW | DANGEROUS),
+        since: "2.6.0",
+        complexity: "O(N*M), N: elements of the value, M: their average size; O(N*M*log(N)) for sorted sets.",
+        history: &[
+            ("3.0.0", "New option `REPLACE`."),
+            ("5.0.0", "New option `ABSTTL`."),
+            ("5.0.0", "New options `IDLETIME` and `FREQ`."),
+        ],
+        key_specs: &[KeySpec::at(1, key_flags!(OW | UPDATE))],
+        args: &[
+            Arg::key("key", 0),
+            Arg::integer("ttl"),
+            Arg::string("serialized-value"),
+            Arg::word("replace", "REPLACE").since("3.0.0").optional(),
+            Arg::word("absttl", "ABSTTL").since("5.0.0").optional(),
+            Arg::integer("seconds")
+                .token("IDLETIME")
+                .since("5.0.0")
+                .optional(),
+            Arg::integer("frequency")
+                .token("FREQ")
+                .since("5.0.0")
+                .optional(),
+        ],
+        summary: "Creates a key from what DUMP wrote.",
         ..DEFAULTS
     },
     CommandSpec {

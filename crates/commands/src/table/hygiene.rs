@@ -329,8 +329,9 @@ fn acl_categories_follow_the_flags() {
     ];
     for (flag, category) in follows {
         check(|spec| {
-            // ROLE is for administrators by category alone.
-            let excused = category == AclCategories::ADMIN && spec.id == CommandId::Role;
+            // ROLE and LASTSAVE are for administrators by category alone.
+            let by_category = [CommandId::Role, CommandId::Lastsave].contains(&spec.id);
+            let excused = category == AclCategories::ADMIN && by_category;
             declared(spec, flag) == spec.acl.contains(category) || excused
         });
     }

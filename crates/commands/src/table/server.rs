@@ -18,6 +18,33 @@ const DEFAULTS: CommandSpec = CommandSpec {
 
 pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
+        id: CommandId::Bgrewriteaof,
+        name: "bgrewriteaof",
+        arity: 1,
+        flags: flags!(ADMIN | NOSCRIPT | NO_ASYNC_LOADING),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "1.0.0",
+        summary: "Writes the append-only file anew in the background.",
+        reply: ReplyShape::Simple,
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Bgsave,
+        name: "bgsave",
+        arity: -1,
+        flags: flags!(ADMIN | NOSCRIPT | NO_ASYNC_LOADING),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "1.0.0",
+        history: &[("3.2.2", "New option `SCHEDULE`.")],
+        args: &[Arg::word("schedule", "SCHEDULE").since("3.2.2").optional()],
+        summary: "Saves all databases to the snapshot file in the background.",
+        reply: ReplyShape::OneOf(&[
+            ReplyShape::Status("Background saving started"),
+            ReplyShape::Status("Background saving scheduled"),
+        ]),
+        ..DEFAULTS
+    },
+    CommandSpec {
         id: CommandId::Command,
         name: "command",
         arity: -1,
@@ -149,6 +176,18 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         ..DEFAULTS
     },
     CommandSpec {
+        id: CommandId::Lastsave,
+        name: "lastsave",
+        arity: 1,
+        flags: flags!(LOADING | STALE | FAST),
+        acl: acl!(ADMIN | FAST | DANGEROUS),
+        since: "1.0.0",
+        tips: &["nondeterministic_output"],
+        summary: "Tells when the data was last saved with success.",
+        reply: ReplyShape::Integer,
+        ..DEFAULTS
+    },
+    CommandSpec {
         id: CommandId::Lolwut,
         name: "lolwut",
         arity: -1,
@@ -211,6 +250,17 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             ]),
             ReplyShape::Tuple(&[ReplyShape::Bulk, ReplyShape::BULKS]),
         ]),
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Save,
+        name: "save",
+        arity: 1,
+        flags: flags!(ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "1.0.0",
+        complexity: "O(N), N: keys in all databases",
+        summary: "Saves all databases to the snapshot file before anything else is done.",
         ..DEFAULTS
     },
     CommandSpec {

@@ -5,14 +5,16 @@
 
 use config::Config;
 use engine::host::{AllocatorInfo, Crash, LogLevel, ProcessInfo, ShutdownRequest};
-use engine::{ConnInfo, Engine, Host, SessionId};
-use keyspace::Garbage;
+use engine::{ConnInfo, Engine, Host, PersistenceInfo, Reload, SessionId};
+use keyspace::{ExpiredKeys, Garbage};
 
 const START_US: i64 = 1_700_000_000_000_000;
 
 pub struct TestHost {
     pub now_us: i64,
     pub log: Vec<String>,
+    /// What the engine asked of persistence.
+    pub asked: Vec<String>,
     /// What [`Host::used_memory`] says next; each question makes it smaller, as evictions would.
     pub used_memory: u64,
 }
@@ -55,8 +57,38 @@ impl Host for TestHost {
     fn rewrite_config(&mut self, _config: &Config, _every_option: bool) -> Result<(), String> {
         Ok(())
     }
-    fn shutdown(&mut self, _request: ShutdownRequest) -> Result<(), String> {
+    fn shutdown(&mut self, _: &mut Engine, _request: ShutdownRequest) -> Result<(), String> {
         Ok(())
+    }
+    fn abort_shutdown(&mut self, _: &mut Engine) -> bool {
+        false
+    }
+    fn save(&mut self, engine: &mut Engine) -> Result<(), String> {
+        self.asked.push("save".into());
+        engine.keyspace.journal.dirty = 0;
+        Ok(())
+    }
+    fn bgsave(&mut self, engine: &mut Engine, schedule: bool) -> Result<&'static str, String> {
+        let in_exec = engine.in_transaction;
+        self.asked
+            .push(format!("bgsave schedule={schedule} in_exec={in_exec}"));
+        Ok("Background saving started")
+    }
+    fn rewrite_aof(&mut self, _: &mut Engine) -> Result<&'static str, String> {
+        self.asked.push("rewrite_aof".into());
+        Ok("Background append only file rewriting started")
+    }
+    fn reload(&mut self, _: &mut Engine, how: Reload) -> Result<(), String> {
+        self.asked.push(format!("{how:?}"));
+        Ok(())
+    }
+    fn flushed_all(&mut self, _: &mut Engine) {}
+    fn persistence(&mut self, engine: &Engine) -> PersistenceInfo {
+        PersistenceInfo {
+            rdb_changes_since_last_save: engine.keyspace.journal.dirty,
+            rdb_last_save_time: 1_700_000_000,
+            ..PersistenceInfo::default()
+        }
     }
     fn drop_later(&mut self, garbage: Garbage) {
         drop(garbage);
@@ -90,13 +122,19 @@ impl World {
 
     /// A world whose configuration is not the default one.
     pub fn with(configure: impl FnOnce(&mut Config)) -> World {
+        World::seeded(1, configure)
+    }
+
+    /// A world whose random choices and orders are others.
+    pub fn seeded(seed: u64, configure: impl FnOnce(&mut Config)) -> World {
         let mut config = Config::default();
         configure(&mut config);
         let mut world = World {
-            engine: Engine::new(config, 1, START_US),
+            engine: Engine::new(config, seed, START_US),
             host: TestHost {
                 now_us: START_US,
                 log: Vec::new(),
+                asked: Vec::new(),
                 used_memory: 0,
             },
             clients: 0,
@@ -178,12 +216,67 @@ impl World {
         self.end_turn();
     }
 
-    /// What went to AOF and replicas since it was last asked, one command per item.
+    /// What went to AOF and replicas since it was last asked, one command per item, SELECT left out.
     pub fn effects(&mut self) -> Vec<String> {
-        let queue = std::mem::take(&mut self.engine.effects.queue);
-        queue
+        let stream = self.engine.effects.take(Vec::new());
+        commands_of(&stream)
             .iter()
-            .map(|effect| String::from_utf8_lossy(&effect.args.join(&b' ')).into_owned())
+            .map(|args| String::from_utf8_lossy(&args.join(&b' ')).into_owned())
+            .filter(|text| !text.starts_with("SELECT "))
             .collect()
     }
+}
+
+/// Everything in all databases, expired or not, independent of order and encoding: database, key, expiry and the
+/// fingerprint of the value.
+pub fn contents(world: &mut World) -> Vec<(u32, Vec<u8>, Option<i64>, String)> {
+    let client = world.client();
+    let mode = std::mem::replace(&mut world.engine.keyspace.expired_keys, ExpiredKeys::Keep);
+    let mut found = Vec::new();
+    for db in 0..world.engine.keyspace.db_count() as u32 {
+        let keys: Vec<(Vec<u8>, Option<i64>)> = world
+            .engine
+            .keyspace
+            .iter(db)
+            .map(|entry| (entry.key().to_vec(), entry.expiry_ms()))
+            .collect();
+        if keys.is_empty() {
+            continue;
+        }
+        world.send(client, &format!("select {db}"));
+        assert_eq!(world.received(client), "+OK");
+        for (key, expiry) in keys {
+            let mut wire = format!(
+                "*3\r\n$5\r\ndebug\r\n$12\r\ndigest-value\r\n${}\r\n",
+                key.len()
+            )
+            .into_bytes();
+            wire.extend(&key);
+            wire.extend(b"\r\n");
+            world.engine.feed(client.0, &wire, &mut world.host);
+            found.push((db, key, expiry, world.received(client)));
+        }
+    }
+    world.engine.keyspace.expired_keys = mode;
+    world.engine.disconnect(client.0);
+    found.sort();
+    found
+}
+
+/// The commands of a stream of effects, which must be whole.
+pub fn commands_of(stream: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    let (mut parser, mut commands) = (resp::RequestParser::new(), Vec::new());
+    loop {
+        let mut spans = Vec::new();
+        let progress = parser.parse(stream, &mut spans, &resp::Limits::default());
+        match progress.expect("effects that parse") {
+            resp::Progress::Request => {
+                commands.push(spans.iter().map(|s| s.of(stream).to_vec()).collect());
+            }
+            resp::Progress::Incomplete { .. } => break,
+            resp::Progress::Inline(args) => panic!("inline effect {args:?}"),
+        }
+    }
+    assert_eq!(parser.consumed(), stream.len(), "half an effect");
+    commands
 }

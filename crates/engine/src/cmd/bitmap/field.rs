@@ -74,6 +74,9 @@ fn write(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
         ctx.modified(key);
         ctx.keys().journal.dirty += changes - 1;
         ctx.notify(NotifyClass::STRING, "setbit", key);
+    } else if grows {
+        // Every step overflowed, but the string is longer now. Redis forgets to propagate that.
+        ctx.modified(key);
     }
     Ok(())
 }

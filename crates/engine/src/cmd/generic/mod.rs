@@ -3,6 +3,7 @@
 //! By family: `presence` (is it there, take it away), `expiry`, `walk` (KEYS, SCAN, RANDOMKEY),
 //! `object`, `rename` (another name, another database, a copy), `sort`.
 
+mod dump;
 mod expiry;
 mod object;
 mod presence;
@@ -10,6 +11,7 @@ mod rename;
 mod sort;
 mod walk;
 
+pub use dump::{dump, restore};
 pub use expiry::{
     expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl,
 };

@@ -20,12 +20,7 @@ const NAN_OR_INFINITY: ReplyError = ReplyError::new("ERR value is NaN or Infinit
 const FLOAT_OVERFLOW: ReplyError = ReplyError::new("ERR increment would produce NaN or Infinity");
 
 fn limits(ctx: &Ctx<'_>) -> HashLimits {
-    let settings = &ctx.engine.settings;
-    HashLimits {
-        packed_entries_max: settings.hash_max_listpack_entries,
-        packed_value_max_bytes: settings.hash_max_listpack_value,
-        seed: ctx.engine.keyspace.hash_seed(),
-    }
+    ctx.engine.settings.hash_limits(&ctx.engine.keyspace)
 }
 
 /// Notes that a command changed `count` fields of the hash at `key`.

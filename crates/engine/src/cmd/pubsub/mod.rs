@@ -108,8 +108,6 @@ fn send(ctx: &mut Ctx<'_>, args: Args<'_>, scope: Scope) -> Outcome {
     };
     ctx.out.integer(receivers as i64);
     ctx.engine.stats.pubsub_messages += 1;
-    // Replicas pass messages on, the append-only file has no use for them; that is decided there.
-    ctx.propagate_as(args);
     Ok(())
 }
 

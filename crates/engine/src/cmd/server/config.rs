@@ -29,7 +29,7 @@ pub fn config_set(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         .map(|pair| (pair[0], pair[1]))
         .collect();
     let context = SetContext {
-        loading: false,
+        loading: ctx.engine.loading,
         client_is_local: ctx.session.is_local,
     };
     let before = ctx.engine.config.clone();

@@ -35,13 +35,14 @@ pub fn flushall(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let is_async = parse_flush_mode(ctx, args)?;
     let count = ctx.engine.keyspace.db_count() as u32;
     flush(ctx, args, 0..count, is_async);
+    ctx.host.flushed_all(ctx.engine);
     ctx.out.ok();
     Ok(())
 }
 
 fn flush(ctx: &mut Ctx<'_>, args: Args<'_>, dbs: std::ops::Range<u32>, is_async: bool) {
     for db in dbs.clone() {
-        ctx.engine.touch_all_watched(ctx.session, db, None);
+        ctx.engine.touch_all_watched(Some(ctx.session), db, None);
     }
     // What earlier commands left behind is the host's, not part of this flush.
     ctx.engine.drop_garbage(ctx.host);
@@ -54,9 +55,7 @@ fn flush(ctx: &mut Ctx<'_>, args: Args<'_>, dbs: std::ops::Range<u32>, is_async:
         ctx.host.purge_allocator();
     }
     // Replayed even if there was nothing: whoever listens may have keys that we do not.
-    if keys == 0 {
-        ctx.propagate_as(args);
-    }
+    ctx.propagate_as(args);
 }
 
 pub fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
@@ -74,9 +73,9 @@ pub fn swapdb(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let (first, second) = (first as u32, second as u32);
     if first != second {
         ctx.engine
-            .touch_all_watched(ctx.session, first, Some(second));
+            .touch_all_watched(Some(ctx.session), first, Some(second));
         ctx.engine
-            .touch_all_watched(ctx.session, second, Some(first));
+            .touch_all_watched(Some(ctx.session), second, Some(first));
         ctx.engine.keyspace.swap(first, second);
         signal_blocked(ctx, first);
         signal_blocked(ctx, second);

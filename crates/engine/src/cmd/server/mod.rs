@@ -9,6 +9,7 @@ mod lolwut;
 mod memory;
 mod monitor;
 mod node;
+mod persistence;
 mod redact;
 mod slowlog;
 
@@ -27,4 +28,5 @@ pub use memory::{
 };
 pub use monitor::monitor;
 pub use node::{role, shutdown, time};
+pub use persistence::{bgrewriteaof, bgsave, lastsave, save};
 pub use slowlog::{SlowLog, slowlog_get, slowlog_help, slowlog_len, slowlog_reset};

@@ -44,13 +44,21 @@ fn parse_shutdown(args: &[&[u8]]) -> Result<Option<ShutdownRequest>, ReplyError>
 
 pub fn shutdown(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     match parse_shutdown(&args[1..])? {
-        // Nothing makes a shutdown wait yet, so there is never one to abort.
+        None if ctx.host.abort_shutdown(ctx.engine) => {
+            ctx.out.ok();
+            Ok(())
+        }
         None => Err(ReplyError::new("ERR No shutdown in progress.")),
-        // No reply on success: the connection closes with the process.
-        Some(request) => ctx
-            .host
-            .shutdown(request)
-            .map_err(|text| format!("ERR {text}").into()),
+        Some(mut request) => {
+            // What is there of a data set that is still being loaded must not replace the file.
+            if ctx.engine.loading {
+                request.save = Some(false);
+            }
+            // No reply on success: the connection closes with the process.
+            ctx.host
+                .shutdown(ctx.engine, request)
+                .map_err(ReplyError::from_host)
+        }
     }
 }
 

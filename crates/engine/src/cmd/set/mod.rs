@@ -17,13 +17,7 @@ use keyspace::set::{Set, SetLimits};
 use resp::Writer;
 
 fn limits(ctx: &Ctx<'_>) -> SetLimits {
-    let settings = &ctx.engine.settings;
-    SetLimits {
-        ints_max: settings.set_max_intset_entries,
-        packed_entries_max: settings.set_max_listpack_entries,
-        packed_value_max_bytes: settings.set_max_listpack_value,
-        seed: ctx.engine.keyspace.hash_seed(),
-    }
+    ctx.engine.settings.set_limits(&ctx.engine.keyspace)
 }
 
 fn reply_members(out: &mut Writer, set: &Set) {

@@ -36,11 +36,7 @@ use structures::listpack::Item;
 
 /// What decides encodings now.
 fn limits(engine: &Engine) -> SortedSetLimits {
-    SortedSetLimits {
-        packed_entries_max: engine.settings.zset_max_listpack_entries,
-        packed_value_max_bytes: engine.settings.zset_max_listpack_value,
-        seed: engine.keyspace.hash_seed(),
-    }
+    engine.settings.sorted_set_limits(&engine.keyspace)
 }
 
 fn write_member(out: &mut Writer, member: Item<'_>) {

@@ -75,15 +75,17 @@ pub fn exec(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 fn run_queued(ctx: &mut Ctx<'_>) {
     let queued = std::mem::take(&mut ctx.session.queued);
     ctx.session.flags.set(SessionFlags::IN_EXEC, true);
+    ctx.engine.in_transaction = true;
     ctx.out.array(queued.len());
     let mut args = smallvec::SmallVec::<[&[u8]; 24]>::new();
     for item in &queued {
         args.clear();
         args.extend(item.args.iter().map(Vec::as_slice));
         ctx.engine
-            .call(ctx.session, ctx.out, ctx.host, item.command, &args);
+            .call(ctx.session, ctx.out, ctx.host, item.command, &args, &[]);
     }
     ctx.session.flags.set(SessionFlags::IN_EXEC, false);
+    ctx.engine.in_transaction = false;
     // What the commands did is noted; EXEC itself is not to be replayed.
     ctx.propagate_nothing();
 }

@@ -46,6 +46,10 @@ fn run(ctx: &mut Ctx<'_>, key: &[u8], mut sort: SortArgs<'_>) -> Outcome {
             };
         }
         elements.load(&entry, !sort.orders && sort.descending)?;
+        // Equal weights keep the order they had, so that must not be the set's own either.
+        if entry.kind() == Type::Set && sort.store.is_some() {
+            elements.order_by_text();
+        }
     }
     if sort.orders {
         order(&mut elements, keyspace, db, &sort)?;
@@ -93,6 +97,12 @@ impl Elements {
             end: self.bytes.len(),
             weight: Weight::Itself,
         });
+    }
+
+    fn order_by_text(&mut self) {
+        let Elements { bytes, rows } = self;
+        let text = |row: &Row| &bytes[row.start..row.end];
+        rows.sort_by(|a, b| text(a).cmp(text(b)));
     }
 
     /// Copies the elements in their own order; for a list and a sorted set also the other way round.

@@ -1,7 +1,7 @@
 //! DEBUG: a look inside, and switches for tests of the server itself.
 //!
 //! Allowed only as far as `enable-debug-command` says. Every subcommand does what it is named after
-//! or says why it cannot; those about persistence, replication and the cluster wait for these.
+//! or says why it cannot; those about replication and the cluster wait for these.
 //! Families have files of their own: `digest` (fingerprints of the data), `inspect` (how values are
 //! stored), `protocol` (one reply of each type).
 
@@ -14,6 +14,7 @@ use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::{Crash, LogLevel};
+use crate::persistence::Reload;
 use crate::session::{Session, SessionFlags};
 use commands::CommandId;
 use keyspace::Expiry;
@@ -28,6 +29,10 @@ pub struct DebugState {
     pub list_packed_threshold_bytes: usize,
     /// PAUSE-CRON.
     pub cron_paused: bool,
+    /// SET-SKIP-CHECKSUM-VALIDATION: checksums of snapshots and payloads are not looked at.
+    pub skip_checksums: bool,
+    /// AOF-FLUSH-SLEEP: the writer of the append-only file waits so long before each write.
+    pub aof_flush_sleep_us: u64,
     /// REPLYBUFFER: how reply buffers follow the size of replies.
     pub reply_buffers: ReplyBufferTuning,
 }
@@ -57,6 +62,17 @@ pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         }
         (b"pause-cron", [on]) => {
             ctx.engine.debug.cron_paused = switch(on);
+            ctx.out.ok();
+        }
+        (b"reload", options) => return reload(ctx, options),
+        (b"loadaof", []) => return load_aof(ctx),
+        (b"set-skip-checksum-validation", [on]) => {
+            ctx.engine.debug.skip_checksums = switch(on);
+            ctx.out.ok();
+        }
+        (b"aof-flush-sleep", [duration_us]) => {
+            let duration_us = resp::parse_i64(duration_us).unwrap_or(0).max(0);
+            ctx.engine.debug.aof_flush_sleep_us = duration_us as u64;
             ctx.out.ok();
         }
         (b"quicklist-packed-threshold", [size]) => return packed_threshold(ctx, size),
@@ -101,15 +117,8 @@ pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 /// What other releases have and this one has not, with the reason.
 fn missing(name: &[u8]) -> Option<ReplyError> {
     let reason = match name {
-        b"reload"
-        | b"loadaof"
-        | b"restart"
-        | b"crash-and-recover"
-        | b"aof-flush-sleep"
-        | b"pause-after-fork"
-        | b"set-skip-checksum-validation" => {
-            "it needs persistence, which this release does not have yet"
-        }
+        b"restart" | b"crash-and-recover" => "the process cannot replace itself",
+        b"pause-after-fork" => "there is no fork to pause after",
         b"change-repl-id" | b"replicate" | b"delay-rdb-client-free-second" => {
             "it needs replication, which this release does not have yet"
         }
@@ -147,6 +156,46 @@ fn sleep(ctx: &mut Ctx<'_>, seconds: &[u8]) {
         ctx.engine.refresh_time(ctx.host);
     }
     ctx.out.ok();
+}
+
+fn reload(ctx: &mut Ctx<'_>, options: &[&[u8]]) -> Outcome {
+    let (mut save, mut flush, mut merge) = (true, true, false);
+    for option in options {
+        match option.to_ascii_lowercase().as_slice() {
+            b"merge" => merge = true,
+            b"noflush" => flush = false,
+            b"nosave" => save = false,
+            _ => {
+                return Err(ReplyError::new(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                ));
+            }
+        }
+    }
+    let how = Reload::Rdb { save, flush, merge };
+    ctx.host
+        .reload(ctx.engine, how)
+        .map_err(ReplyError::from_host)?;
+    ctx.host
+        .log(LogLevel::Notice, "DB reloaded by DEBUG RELOAD");
+    ctx.out.ok();
+    Ok(())
+}
+
+fn load_aof(ctx: &mut Ctx<'_>) -> Outcome {
+    // What the transaction did so far is in no file yet and would be lost.
+    if ctx.engine.in_transaction {
+        return Err(ReplyError::new(
+            "ERR DEBUG LOADAOF is not allowed inside a transaction",
+        ));
+    }
+    ctx.host
+        .reload(ctx.engine, Reload::Aof)
+        .map_err(ReplyError::from_host)?;
+    ctx.host
+        .log(LogLevel::Notice, "Append Only File loaded by DEBUG LOADAOF");
+    ctx.out.ok();
+    Ok(())
 }
 
 fn packed_threshold(ctx: &mut Ctx<'_>, size: &[u8]) -> Outcome {
@@ -240,6 +289,8 @@ fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
         ctx,
         "DEBUG",
         &[
+            "AOF-FLUSH-SLEEP <microseconds>",
+            "    Wait so long before each write to the append-only file.",
             "ASSERT | OOM | PANIC | SEGFAULT",
             "    End the process as that failure would.",
             "CONFIG-REWRITE-FORCE-ALL",
@@ -258,6 +309,8 @@ fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
             "    Lose memory of the text's size.",
             "LISTPACK <key>",
             "    Write the content of a packed value to the log.",
+            "LOADAOF",
+            "    Bring the append-only file up to date and load the data set from it.",
             "LOG <text>",
             "    Write a line to the log.",
             "OBJECT <key> [fast]",
@@ -273,6 +326,9 @@ fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
             "    Write the nodes of a list to the log.",
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    From this size on, list elements get nodes of their own; 0 for the default.",
+            "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+            "    Save the data set and load it again. MERGE lets loaded keys replace existing ones, NOFLUSH keeps the data",
+            "    set while loading, NOSAVE loads the file that is there.",
             "REPLYBUFFER RESIZING <0|1>",
             "    Let reply buffers follow the size of replies, or not.",
             "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|milliseconds>",
@@ -281,6 +337,8 @@ fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
             "    Show lengths of a key and its string.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Remove expired keys only when they are asked for, or as they expire.",
+            "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+            "    Do not look at the checksums of snapshots and RESTORE payloads.",
             "SLEEP <seconds>",
             "    Stop the server for so long.",
             "STRINGMATCH-LEN <pattern> <text>",
