@@ -58,14 +58,16 @@ fn observe_keys(
     keys: &[String],
     cells: &mut BTreeMap<Cell, String>,
 ) -> Result<(), String> {
-    for key in keys {
-        client.send(&["TYPE", key]);
-        client.send(&["PEXPIRETIME", key]);
-    }
-    let kinds: Vec<(String, String)> = keys
-        .iter()
-        .map(|_| (text(&client.receive()), text(&client.receive())))
-        .collect();
+    let asked = |command: &str| -> Vec<Vec<String>> {
+        let commands = keys
+            .iter()
+            .map(|key| vec![command.to_string(), key.clone()]);
+        commands.collect()
+    };
+    let kinds = client.pipeline(&asked("TYPE"));
+    let expiries = client.pipeline(&asked("PEXPIRETIME"));
+    let both = kinds.iter().zip(&expiries);
+    let kinds: Vec<(String, String)> = both.map(|(kind, at)| (text(kind), text(at))).collect();
     for (key, (kind, _)) in keys.iter().zip(&kinds) {
         match kind.as_str() {
             "string" => client.send(&["GET", key]),
@@ -119,11 +121,12 @@ fn elements(kind: &str, value: &Value) -> Vec<(String, String)> {
 fn check_ballast(client: &mut Connection) -> Result<(), String> {
     let numbers: Vec<u32> = (0..BALLAST_KEYS).collect();
     for numbers in numbers.chunks(PIPELINE) {
-        for number in numbers {
-            client.send(&["GET", &ballast_key(*number)]);
-        }
-        for number in numbers {
-            let value = text(&client.receive());
+        let asked = numbers
+            .iter()
+            .map(|number| vec!["GET".to_string(), ballast_key(*number)]);
+        let values = client.pipeline(&asked.collect::<Vec<_>>());
+        for (number, value) in numbers.iter().zip(&values) {
+            let value = text(value);
             if value != ballast_value(*number) {
                 return Err(format!("{} is {value}", ballast_key(*number)));
             }

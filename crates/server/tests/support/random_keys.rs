@@ -223,11 +223,6 @@ pub fn special_commands() -> Vec<Command> {
 /// Sends the commands and reads their replies; errors are part of some random data.
 pub fn send_all(client: &mut Connection, commands: &[Command]) {
     for batch in commands.chunks(PIPELINE) {
-        for command in batch {
-            client.send(command);
-        }
-        for _ in batch {
-            client.receive();
-        }
+        client.pipeline(batch);
     }
 }
