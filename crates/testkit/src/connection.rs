@@ -38,15 +38,21 @@ impl Connection {
         self.receive()
     }
 
+    /// Sends several commands in one write and returns their replies. Everything is written before
+    /// anything is read, so a batch has to fit the sockets' buffers.
+    pub fn pipeline<A: AsRef<[u8]>>(&mut self, commands: &[Vec<A>]) -> Vec<Value> {
+        let mut request = Vec::new();
+        for args in commands {
+            encode(&mut request, args);
+        }
+        self.send_raw(&request);
+        commands.iter().map(|_| self.receive()).collect()
+    }
+
     /// Sends a command; its reply is left to `receive`, so commands can be pipelined.
     pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            let arg = arg.as_ref();
-            request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-            request.extend_from_slice(arg);
-            request.extend_from_slice(b"\r\n");
-        }
+        let mut request = Vec::new();
+        encode(&mut request, args);
         self.send_raw(&request);
     }
 
@@ -79,5 +85,15 @@ impl Connection {
                 Err(e) => panic!("no reply within {DEADLINE:?}: {e}"),
             }
         }
+    }
+}
+
+fn encode<A: AsRef<[u8]>>(request: &mut Vec<u8>, args: &[A]) {
+    request.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+    for arg in args {
+        let arg = arg.as_ref();
+        request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+        request.extend_from_slice(arg);
+        request.extend_from_slice(b"\r\n");
     }
 }

@@ -2,7 +2,7 @@
 //! that disappears with it.
 //!
 //! `Server::start` returns once the server answers, found out by asking, never by waiting a fixed
-//! time. Dropping the server kills it, also while a test panics, and then prints the end of its
+//! time; `Server::launch` returns at once, for tests that watch a start. Dropping the server kills it, also while a test panics, and then prints the end of its
 //! log, which is what one wants to see first. A test program killed from outside leaves its
 //! servers behind; nothing in safe code can prevent that.
 //! Tests: `tests/server.rs`.
@@ -40,6 +40,21 @@ impl Options {
         Some(Options::of(peer::program("redis-server")?, &[]))
     }
 
+    /// The server that a test is about: ours, or with `REDAN_SUBJECT=redis` a real redis-server.
+    /// A test of what both do alike, played against the real one, proves that it says the truth.
+    pub fn subject() -> Options {
+        match std::env::var("REDAN_SUBJECT").as_deref() {
+            Ok("redis") => Options::reference().expect("REDAN_SUBJECT=redis needs a redis-server"),
+            Ok("redan") | Err(_) => Options::redan(),
+            Ok(other) => panic!("REDAN_SUBJECT={other}: expected redan or redis"),
+        }
+    }
+
+    /// Whether this starts our own program.
+    pub fn is_redan(&self) -> bool {
+        self.leading_args.iter().any(|arg| arg == "server")
+    }
+
     fn of(program: PathBuf, leading_args: &[&str]) -> Options {
         let leading_args = leading_args.iter().map(|arg| arg.to_string()).collect();
         Options {
@@ -54,6 +69,16 @@ impl Options {
     pub fn option(mut self, name: &str, value: &str) -> Options {
         self.options
             .extend([format!("--{name}"), value.to_string()]);
+        self
+    }
+
+    /// Runs the server through another program (`strace -D`), which has to become the server's
+    /// process itself or be replaced by it, so that signals reach the server.
+    pub fn through(mut self, program: PathBuf, args: &[&str]) -> Options {
+        let server = std::mem::replace(&mut self.program, program);
+        let server = server.display().to_string();
+        let args = args.iter().map(|arg| arg.to_string());
+        self.leading_args.splice(0..0, args.chain([server]));
         self
     }
 
@@ -88,6 +113,12 @@ impl Server {
             "{}: found five ports in a row taken",
             options.program.display()
         );
+    }
+
+    /// Starts a server without waiting for it, for tests that watch it start. The port was free
+    /// a moment ago; should another process have taken it, the server ends with that reason.
+    pub fn launch(options: &Options) -> Server {
+        Server::spawn(options)
     }
 
     /// Runs a server that is expected to refuse to start; returns its exit status and its log.

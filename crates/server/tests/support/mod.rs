@@ -3,13 +3,18 @@
 
 #![allow(dead_code, reason = "each test program uses the part it needs")]
 
+pub mod random_keys;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use testkit::{Connection, DEADLINE, peer, poll_for, poll_until};
+use testkit::{Connection, DEADLINE, peer, poll_for, poll_until, render};
 
 /// A directory that disappears with its test.
-pub struct Directory(PathBuf);
+pub struct Directory {
+    path: PathBuf,
+    kept_on_failure: bool,
+}
 
 impl Directory {
     pub fn new() -> Directory {
@@ -20,15 +25,25 @@ impl Directory {
         std::fs::remove_dir_all(&path).ok();
         std::fs::create_dir_all(&path).expect("create a directory");
         // As the server will name it.
-        Directory(path.canonicalize().expect("it is there"))
+        Directory {
+            path: path.canonicalize().expect("it is there"),
+            kept_on_failure: false,
+        }
+    }
+
+    /// One that a failed test leaves behind, to be looked into.
+    pub fn kept_on_failure() -> Directory {
+        let mut directory = Directory::new();
+        directory.kept_on_failure = true;
+        directory
     }
 
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     pub fn write(&self, name: &str, text: &str) -> String {
@@ -47,7 +62,7 @@ impl Directory {
         command
             .arg("server")
             .args(args)
-            .current_dir(&self.0)
+            .current_dir(&self.path)
             .stdin(Stdio::null());
         command
     }
@@ -73,8 +88,12 @@ impl Drop for Directory {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("---- output.log ----\n{}", self.read("output.log"));
+            if self.kept_on_failure {
+                eprintln!("the directory is kept: {}", self.path.display());
+                return;
+            }
         }
-        std::fs::remove_dir_all(&self.0).ok();
+        std::fs::remove_dir_all(&self.path).ok();
     }
 }
 
@@ -108,6 +127,20 @@ pub fn signal(process_id: u32, name: &str) {
     assert!(status.success(), "kill -{name} {process_id}");
 }
 
+/// Copies the regular files and directories in `from` into `to`, which is made if need be.
+pub fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("create a directory");
+    for entry in std::fs::read_dir(from).expect("read a directory") {
+        let entry = entry.expect("read a directory");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a file has a type").is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("copy a file");
+        }
+    }
+}
+
 /// A connection to a server that may still be starting.
 pub fn connect(port: u16) -> Connection {
     poll_until(DEADLINE, "the server listens", || {
@@ -124,6 +157,18 @@ pub fn info(client: &mut Connection, field: &str) -> String {
     let line = text.lines().find_map(|line| line.strip_prefix(&prefix));
     line.unwrap_or_else(|| panic!("INFO has no {field}"))
         .to_string()
+}
+
+/// The reply as text, for comparisons that read well.
+pub fn say(client: &mut Connection, command: &[&str]) -> String {
+    render(&client.command(command))
+}
+
+/// Waits until a field of INFO has this value.
+pub fn wait_for_info(client: &mut Connection, field: &str, value: &str) {
+    poll_until(DEADLINE, &format!("INFO says {field}:{value}"), || {
+        info(client, field) == value
+    });
 }
 
 pub fn info_number(client: &mut Connection, field: &str) -> u64 {
