@@ -1,0 +1,294 @@
+//! The append-only file: takes the engine's effects to the machine of crate `aof`, its actions to the
+//! disk, and what comes of them back to the engine, whose replies may wait for it.
+//!
+//! Offsets are the engine's: every byte that the engine ever recorded is given to the machine, which
+//! counts along even while the file is off.
+
+use super::sink::PlainSink;
+use super::snapshot::{Begin, Purpose, Snapshot};
+use super::{encode_options, rdb_sink};
+use crate::outside::{Disk, DiskJob, Outside, SnapshotId};
+use aof::CommandSink;
+use aof::machine::{Aof, Done, Event, Fsync, Info, Level, LoadedSizes, Now};
+use aof::manifest::Manifest;
+use aof::names::Names;
+use config::{AppendFsync, Config};
+use engine::host::LogLevel;
+use engine::{Engine, GateMode, ReplyError};
+use keyspace::snapshot::Sink;
+use std::borrow::Cow;
+
+pub struct Append {
+    aof: Aof,
+    names: Names,
+    /// A used buffer for the engine to fill next.
+    spare: Vec<u8>,
+    /// The machine gave up the rewrite under way: its snapshot is to be aborted.
+    abort_rewrite: bool,
+    /// The files could not be opened at the start.
+    start_failed: bool,
+}
+
+impl Append {
+    pub fn new(config: &Config, process_id: u32) -> Append {
+        let names = names_of(config, process_id);
+        Append {
+            aof: Aof::new(machine_config(config), names.clone(), Manifest::default()),
+            names,
+            spare: Vec::new(),
+            abort_rewrite: false,
+            start_failed: false,
+        }
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.aof.is_enabled()
+    }
+
+    pub fn info<O: Outside + ?Sized>(&self, outside: &mut O) -> Info {
+        self.aof.info(now(outside))
+    }
+
+    pub fn rewrite_scheduled(&self) -> bool {
+        self.aof.rewrite_scheduled()
+    }
+
+    pub fn rewrite_in_progress(&self) -> bool {
+        self.aof.rewrite_in_progress()
+    }
+
+    /// Whether the first file since AOF was turned on is still being made.
+    pub fn is_waiting_for_first_base(&self) -> bool {
+        self.is_on() && self.aof.state() == aof::machine::State::Waiting
+    }
+
+    /// Goes on with the files that a server has loaded at its start; without any, with new ones.
+    pub fn start<O: Outside + ?Sized>(
+        &mut self,
+        manifest: Manifest,
+        sizes: LoadedSizes,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) {
+        let config = machine_config(&engine.config);
+        let empty_base = if config.use_rdb_preamble {
+            empty_rdb(engine, outside)
+        } else {
+            Vec::new()
+        };
+        let mut aof = Aof::new(config, self.names.clone(), manifest);
+        aof.start(sizes, empty_base, now(outside));
+        self.aof = aof;
+        self.drive(engine, outside);
+    }
+
+    pub fn switch<O: Outside + ?Sized>(&mut self, on: bool, outside: &mut O) {
+        match on {
+            true => self.aof.turn_on(now(outside)),
+            false => self.aof.turn_off(now(outside)),
+        }
+    }
+
+    pub fn configure<O: Outside + ?Sized>(&mut self, config: &Config, outside: &mut O) {
+        self.aof.set_config(machine_config(config), now(outside));
+    }
+
+    pub fn set_saving<O: Outside + ?Sized>(&mut self, saving: bool, outside: &mut O) {
+        self.aof.set_saving(saving, now(outside));
+    }
+
+    pub fn schedule_rewrite(&mut self) {
+        self.aof.schedule_rewrite();
+    }
+
+    pub fn rewrite_due<O: Outside + ?Sized>(&mut self, outside: &mut O) -> bool {
+        self.aof.rewrite_due(now(outside)).is_some()
+    }
+
+    /// Takes what the turn's commands did.
+    pub fn take_effects<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        if !engine.effects.is_empty() {
+            let bytes = engine.effects.take(std::mem::take(&mut self.spare));
+            self.spare = self.aof.append(bytes, now(outside));
+        }
+    }
+
+    /// Begins the snapshot that becomes the next base. `None`: not at this moment.
+    pub fn begin_rewrite<O: Outside + ?Sized>(
+        &mut self,
+        id: SnapshotId,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) -> Option<Snapshot> {
+        let Ok(start) = self.aof.rewrite_begin(now(outside)) else {
+            self.aof.schedule_rewrite();
+            return None;
+        };
+        let packing = start.rdb_preamble.then(|| encode_options(&engine.config));
+        let sink: Box<dyn Sink> = match &packing {
+            Some(options) => rdb_sink(engine, outside, options, true),
+            None => Box::new(PlainSink::new(CommandSink::new(start.timestamp_s))),
+        };
+        let begin = Begin {
+            id,
+            purpose: Purpose::AofBase,
+            temp_path: start.temp_path,
+            packing,
+            incremental_fsync: engine.config.aof_rewrite_incremental_fsync,
+            key_delay_us: engine.config.rdb_key_save_delay.into(),
+        };
+        Some(Snapshot::begin(begin, sink, engine, outside))
+    }
+
+    pub fn base_done<O: Outside + ?Sized>(&mut self, file_bytes: u64, outside: &mut O) {
+        self.aof.rewrite_base_done(file_bytes, now(outside));
+    }
+
+    pub fn base_failed<O: Outside + ?Sized>(&mut self, outside: &mut O) {
+        self.aof.rewrite_failed(now(outside));
+    }
+
+    pub fn on_done<O: Outside + ?Sized>(&mut self, done: Done, outside: &mut O) {
+        self.aof.handle(done, now(outside));
+    }
+
+    /// Lets the machine go on: actions to the disk, events to the log, releases to the engine.
+    pub fn drive<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        self.aof.tick(now(outside));
+        if engine.effects.is_enabled() != self.is_on() {
+            engine.record_effects(self.is_on());
+        }
+        if self.aof.take_select_wanted() {
+            engine.effects.force_select();
+        }
+        self.send_actions(outside);
+        while let Some(event) = self.aof.poll_event() {
+            match event {
+                Event::Log(level, text) => outside.log(log_level(level), &text),
+                Event::AbortRewrite => self.abort_rewrite = true,
+                Event::StartFailed => self.start_failed = true,
+            }
+        }
+        self.release_replies(engine, outside);
+    }
+
+    fn send_actions<O: Disk + ?Sized>(&mut self, outside: &mut O) {
+        while let Some(action) = self.aof.poll_action() {
+            outside.submit(DiskJob::Aof(action));
+        }
+    }
+
+    fn release_replies<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        if self.aof.gates_replies() {
+            engine.gating = GateMode::Fsync;
+            engine.set_fsynced(self.aof.release_offset());
+        } else if self.aof.is_slow(now(outside)) {
+            // More would be at risk than `everysec` promises: who writes now waits for the disk.
+            engine.gating = GateMode::Fsync;
+            engine.set_fsynced(self.aof.fsynced_offset());
+        } else {
+            engine.gating = GateMode::Off;
+            engine.open_gates();
+        }
+    }
+
+    /// True once after the machine gave up a rewrite.
+    pub fn take_abort_rewrite(&mut self) -> bool {
+        std::mem::take(&mut self.abort_rewrite)
+    }
+
+    pub fn start_failed(&self) -> bool {
+        self.start_failed
+    }
+
+    /// Everything so far goes to the disk, whatever the policy.
+    pub fn flush<O: Outside + ?Sized>(&mut self, outside: &mut O) {
+        self.aof.flush_all(now(outside));
+        self.send_actions(outside);
+    }
+
+    pub fn is_flushed(&self) -> bool {
+        self.aof.is_flushed()
+    }
+
+    pub fn is_settled(&self) -> bool {
+        self.aof.is_settled()
+    }
+
+    pub fn last_write_ok(&self) -> bool {
+        self.aof.last_write_ok()
+    }
+
+    /// The data set was replaced by what the files hold.
+    pub fn reloaded(&mut self, manifest: Manifest, sizes: LoadedSizes) {
+        self.aof.reloaded(manifest, sizes);
+    }
+
+    /// Why writes are refused, if they are.
+    pub fn refusal(&self) -> Option<ReplyError> {
+        self.aof.refusal().map(ReplyError::from)
+    }
+
+    /// When [`Append::drive`] is due, on the outside's monotonic clock.
+    pub fn due_ns(&self) -> Option<u64> {
+        self.aof.poll_timeout_us().map(|due_us| due_us * 1000)
+    }
+}
+
+pub fn now<O: Outside + ?Sized>(outside: &mut O) -> Now {
+    Now {
+        mono_us: outside.ticks_ns() / 1000,
+        unix_s: outside.unix_ms() / 1000,
+    }
+}
+
+pub fn names_of(config: &Config, process_id: u32) -> Names {
+    Names::new(
+        config.appenddirname.as_bytes(),
+        config.appendfilename.as_bytes(),
+        process_id,
+    )
+}
+
+fn machine_config(config: &Config) -> aof::machine::Config {
+    aof::machine::Config {
+        fsync: match config.appendfsync {
+            AppendFsync::Always => Fsync::Always,
+            AppendFsync::EverySec => Fsync::EverySecond,
+            AppendFsync::No => Fsync::No,
+        },
+        no_fsync_on_rewrite: config.no_appendfsync_on_rewrite,
+        auto_rewrite_percentage: config.auto_aof_rewrite_percentage.into(),
+        auto_rewrite_min_size_bytes: config.auto_aof_rewrite_min_size,
+        use_rdb_preamble: config.aof_use_rdb_preamble,
+        timestamp_enabled: config.aof_timestamp_enabled,
+        disable_auto_gc: config.aof_disable_auto_gc,
+    }
+}
+
+fn log_level(level: Level) -> LogLevel {
+    match level {
+        Level::Verbose => LogLevel::Verbose,
+        Level::Notice => LogLevel::Notice,
+        Level::Warning => LogLevel::Warning,
+    }
+}
+
+/// A base file without keys.
+fn empty_rdb<O: Outside + ?Sized>(engine: &Engine, outside: &mut O) -> Vec<u8> {
+    let options = encode_options(&engine.config);
+    let mut encoder = super::rdb_encoder(engine, outside, &options, true);
+    encoder.footer();
+    let mut bytes = Vec::new();
+    rdb::Packer::new(&options).pack(encoder.take(), &mut bytes);
+    bytes
+}
+
+/// Bytes for a log line.
+pub fn shown(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

@@ -1,0 +1,481 @@
+//! Keeping the data: snapshots, the append-only file, and what operators ask of them.
+//!
+//! At most one snapshot is under way, for an RDB file or for the AOF's next base, as users of Redis
+//! expect of its one child. Everything that begins one begins it at the end of a turn, when the
+//! effects so far have been handed to the AOF: so the boundary between two AOF files is the
+//! snapshot's moment exactly, also when BGREWRITEAOF stood in the middle of a transaction.
+//!
+//! ```text
+//!   BGSAVE, save points, FLUSHALL ──► requested ──end of turn──► snapshot ──► done
+//!   BGREWRITEAOF, growth, appendonly yes ─┘                         │
+//!                         one is under way: scheduled ◄─────────────┘ next
+//! ```
+//! `saving.rs` says when to save, `snapshot.rs` is one snapshot on its way, `append.rs` the AOF,
+//! `loading.rs` the way back. Knows no file and no clock ([`Outside`]). Tests: `tests/`.
+
+mod append;
+mod info;
+mod leaving;
+mod loading;
+mod saving;
+mod sink;
+mod snapshot;
+
+use crate::outside::{DiskDone, DiskJob, Outside, SnapshotId};
+use append::Append;
+use config::Config;
+use engine::host::LogLevel;
+use engine::{Engine, ReplyError};
+use keyspace::snapshot::Sink;
+use rdb::{EncodeOptions, Encoder};
+use saving::Saving;
+use sink::{Access, RdbSink};
+use snapshot::{Begin, Purpose, Snapshot};
+
+pub use leaving::{Leave, Left};
+pub use loading::{Loaded, Loader};
+
+const MISCONF_RDB: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
+/// What begins at the end of this turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Request {
+    Save,
+    Rewrite,
+}
+
+pub struct Persistence {
+    saving: Saving,
+    append: Append,
+    snapshot: Option<Snapshot>,
+    requested: Option<Request>,
+    save_scheduled: bool,
+    next_id: u64,
+    /// Peak of what writes made the snapshot hold beside the data, for `current_cow_size`.
+    loaded: Loaded,
+    done: Vec<DiskDone>,
+}
+
+impl Persistence {
+    pub fn new(config: &Config, now_ms: i64) -> Persistence {
+        Persistence {
+            saving: Saving::new(now_ms),
+            append: Append::new(config),
+            snapshot: None,
+            requested: None,
+            save_scheduled: false,
+            next_id: 1,
+            loaded: Loaded::default(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Whether a snapshot is under way or about to begin.
+    fn is_busy_with(&self, request: Request) -> bool {
+        self.requested == Some(request)
+            || self.snapshot.as_ref().is_some_and(|snapshot| {
+                (snapshot.purpose == Purpose::AofBase) == (request == Request::Rewrite)
+            })
+    }
+
+    fn is_saving(&self) -> bool {
+        self.is_busy_with(Request::Save)
+    }
+
+    fn is_rewriting(&self) -> bool {
+        self.is_busy_with(Request::Rewrite)
+    }
+
+    /// BGSAVE.
+    pub fn bgsave(&mut self, in_transaction: bool, schedule: bool) -> Result<&'static str, String> {
+        if self.is_saving() {
+            return Err("Background save already in progress".into());
+        }
+        if self.is_rewriting() || in_transaction {
+            if !schedule && !in_transaction {
+                return Err("Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.".into());
+            }
+            self.save_scheduled = true;
+            return Ok("Background saving scheduled");
+        }
+        self.requested = Some(Request::Save);
+        Ok("Background saving started")
+    }
+
+    /// BGREWRITEAOF.
+    pub fn rewrite_aof(&mut self, in_transaction: bool) -> Result<&'static str, String> {
+        if self.is_rewriting() {
+            return Err("Background append only file rewriting already in progress".into());
+        }
+        self.append.schedule_rewrite();
+        if self.is_saving() || in_transaction {
+            return Ok("Background append only file rewriting scheduled");
+        }
+        self.requested = Some(Request::Rewrite);
+        Ok("Background append only file rewriting started")
+    }
+
+    /// SAVE: when this returns, the file is on the disk.
+    pub fn save<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) -> Result<(), String> {
+        if self.is_saving() {
+            return Err("Background save already in progress".into());
+        }
+        self.save_now(engine, outside)
+    }
+
+    fn save_now<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) -> Result<(), String> {
+        let mut snapshot = self.begin_rdb(engine, outside);
+        let id = snapshot.id;
+        loop {
+            snapshot.step(engine, outside, u64::MAX / 2);
+            let mut done = Vec::new();
+            outside.wait_done(&mut done);
+            for done in done {
+                match done {
+                    DiskDone::SnapshotWritten { id: of, bytes } if of == id => {
+                        snapshot.written(bytes)
+                    }
+                    DiskDone::SnapshotFinished { id: of, .. } if of == id => {
+                        self.saved(engine, outside, 0);
+                        return Ok(());
+                    }
+                    DiskDone::SnapshotFailed { id: of, action, error } if of == id => {
+                        log_failure(outside, action, &error);
+                        snapshot.give_up(engine);
+                        return Err(String::new());
+                    }
+                    other => self.on_done(engine, outside, other),
+                }
+            }
+        }
+    }
+
+    /// FLUSHALL has emptied everything: what is being saved is gone, and the file is to say so.
+    pub fn flushed_all<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        if self.snapshot.as_ref().is_some_and(|s| s.purpose != Purpose::AofBase) {
+            self.abort_snapshot(engine, outside);
+        }
+        if self.requested == Some(Request::Save) {
+            self.requested = None;
+        }
+        if engine.config.save.is_empty() {
+            return;
+        }
+        if self.is_rewriting() {
+            self.save_scheduled = true;
+        } else {
+            self.requested = Some(Request::Save);
+        }
+        // The save that follows covers all of this; should it fail, its failure says so.
+        engine.keyspace.journal.dirty = 0;
+    }
+
+    /// The turn's effects go to the AOF; what was asked for begins. To be called once a turn, after
+    /// the engine's own end of it and before replies are written.
+    pub fn end_of_turn<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        // Effects first: a snapshot that begins below must not contain what the old file lacks.
+        self.append.take_effects(engine, outside);
+        self.collect_done(engine, outside);
+        self.start_requested(engine, outside);
+        self.append.drive(engine, outside);
+        self.refuse_writes_if_needed(engine);
+    }
+
+    /// A slice of the snapshot. To be called after a turn's replies are out.
+    pub fn after_replies<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+        budget_ns: u64,
+    ) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.key_delay_us = engine.config.rdb_key_save_delay.into();
+            snapshot.step(engine, outside, budget_ns);
+        }
+    }
+
+    /// Whether the next turn should come at once, and otherwise when at the latest.
+    pub fn next_timeout_ms(&self, now_ms: i64) -> Option<i64> {
+        let snapshot = self.snapshot.as_ref().and_then(|snapshot| {
+            if snapshot.wants_step(now_ms) {
+                Some(0)
+            } else {
+                snapshot.next_key_in_ms(now_ms)
+            }
+        });
+        let requested = self.requested.map(|_| 0);
+        [snapshot, requested, self.append.next_timeout_ms(now_ms)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Ten times a second: save points, growth of the AOF, what was scheduled.
+    pub fn cron<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        let now_ms = outside.unix_ms();
+        if self.snapshot.is_some() || self.requested.is_some() {
+            return;
+        }
+        if self.append.rewrite_due(outside) {
+            self.requested = Some(Request::Rewrite);
+            return;
+        }
+        let dirty = engine.keyspace.journal.dirty;
+        if let Some(point) = self.saving.due(&engine.config.save, dirty, now_ms) {
+            outside.log(
+                LogLevel::Notice,
+                &format!(
+                    "{} changes in {} seconds. Saving...",
+                    point.changes, point.seconds
+                ),
+            );
+            self.requested = Some(Request::Save);
+        } else if self.save_scheduled && self.saving.may_start_scheduled(now_ms) {
+            self.requested = Some(Request::Save);
+        }
+    }
+
+    fn start_requested<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        match self.requested.take() {
+            None => {}
+            Some(Request::Save) => {
+                self.save_scheduled = false;
+                self.saving.tried(outside.unix_ms());
+                let text = format!("Background saving started by pid {}", outside.process_id());
+                let snapshot = self.begin_rdb(engine, outside);
+                self.snapshot = Some(snapshot);
+                outside.log(LogLevel::Notice, &text);
+            }
+            Some(Request::Rewrite) => {
+                let id = self.new_id();
+                // None: the file is being opened or closed at this moment; it stays scheduled.
+                self.snapshot = self.append.begin_rewrite(id, engine, outside);
+            }
+        }
+    }
+
+    fn new_id(&mut self) -> SnapshotId {
+        let id = SnapshotId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    fn begin_rdb<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) -> Snapshot {
+        let config = &engine.config;
+        let packing = encode_options(config);
+        let begin = Begin {
+            id: self.new_id(),
+            purpose: Purpose::Rdb {
+                file: rdb_path(config),
+            },
+            temp_path: path_in_dir(config, &temp_rdb_name(outside.process_id())),
+            incremental_fsync: config.rdb_save_incremental_fsync,
+            key_delay_us: config.rdb_key_save_delay.into(),
+            packing: Some(packing.clone()),
+        };
+        let sink = rdb_sink(engine, outside, &packing, false);
+        Snapshot::begin(begin, sink, engine, outside)
+    }
+
+    fn collect_done<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        let mut done = std::mem::take(&mut self.done);
+        outside.take_done(&mut done);
+        for done in done.drain(..) {
+            self.on_done(engine, outside, done);
+        }
+        self.done = done;
+    }
+
+    fn on_done<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+        done: DiskDone,
+    ) {
+        match done {
+            DiskDone::Aof(done) => self.append.on_done(engine, outside, done),
+            DiskDone::SnapshotWritten { id, bytes } => {
+                if let Some(snapshot) = self.snapshot.as_mut().filter(|s| s.id == id) {
+                    snapshot.written(bytes);
+                }
+            }
+            DiskDone::SnapshotFinished { id, file_bytes } => {
+                if let Some(snapshot) = self.snapshot.take_if(|s| s.id == id) {
+                    self.snapshot_done(engine, outside, snapshot, file_bytes);
+                }
+            }
+            DiskDone::SnapshotFailed { id, action, error } => {
+                if let Some(snapshot) = self.snapshot.take_if(|s| s.id == id) {
+                    self.snapshot_failed(engine, outside, snapshot, action, &error);
+                }
+            }
+        }
+    }
+
+    fn snapshot_done<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+        snapshot: Snapshot,
+        file_bytes: u64,
+    ) {
+        let seconds = snapshot.elapsed_s(outside.unix_ms());
+        match &snapshot.purpose {
+            Purpose::Rdb { .. } => {
+                let left = engine
+                    .keyspace
+                    .journal
+                    .dirty
+                    .saturating_sub(snapshot.dirty_before);
+                self.saved(engine, outside, left);
+                self.saving.last_duration_s = seconds;
+                outside.log(
+                    LogLevel::Notice,
+                    "Background saving terminated with success",
+                );
+            }
+            Purpose::AofBase => self.append.base_done(engine, outside, file_bytes, seconds),
+        }
+    }
+
+    /// An RDB file is complete; so many changes came after it.
+    fn saved<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O, left: u64) {
+        outside.log(LogLevel::Notice, "DB saved on disk");
+        engine.keyspace.journal.dirty = left;
+        self.saving.succeeded(outside.unix_ms());
+    }
+
+    fn snapshot_failed<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+        snapshot: Snapshot,
+        action: &str,
+        error: &str,
+    ) {
+        log_failure(outside, action, error);
+        let seconds = snapshot.elapsed_s(outside.unix_ms());
+        let is_base = snapshot.purpose == Purpose::AofBase;
+        snapshot.give_up(engine);
+        if is_base {
+            self.append.base_failed(outside, seconds);
+        } else {
+            outside.log(LogLevel::Warning, "Background saving error");
+            self.saving.failed();
+            self.saving.last_duration_s = seconds;
+        }
+    }
+
+    /// Gives up the snapshot under way, if there is one, and removes its file.
+    fn abort_snapshot<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        if let Some(snapshot) = self.snapshot.take() {
+            outside.submit(DiskJob::SnapshotAbort { id: snapshot.id });
+            snapshot.give_up(engine);
+        }
+    }
+
+    /// Says to the engine whether writes are to be refused, and why.
+    fn refuse_writes_if_needed(&self, engine: &mut Engine) {
+        let config = &engine.config;
+        let rdb_failed = config.stop_writes_on_bgsave_error
+            && !config.save.is_empty()
+            && !self.saving.last_ok;
+        engine.write_refusal = if rdb_failed {
+            Some(ReplyError::new(MISCONF_RDB))
+        } else {
+            self.append.refusal()
+        };
+    }
+
+    /// Options that changed. An error refuses the change.
+    pub fn apply_config<O: Outside + ?Sized>(
+        &mut self,
+        name: &str,
+        config: &Config,
+        outside: &mut O,
+    ) -> Result<(), String> {
+        match name {
+            "appendonly" => {
+                self.append.switch(config.appendonly, outside);
+                Ok(())
+            }
+            "dir" if self.append.is_on() => Err(
+                "the append only file is on: turn it off before moving to another directory".into(),
+            ),
+            _ => {
+                self.append.configure(config);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn log_failure<O: Outside + ?Sized>(outside: &mut O, action: &str, error: &str) {
+    outside.log(
+        LogLevel::Warning,
+        &format!("Write error while saving DB to the disk({action}): {error}"),
+    );
+}
+
+/// Where the RDB file is. `dir` is absolute once the configuration was loaded.
+fn rdb_path(config: &Config) -> Vec<u8> {
+    path_in_dir(config, config.dbfilename.as_bytes())
+}
+
+/// The name an RDB file has until it is whole.
+fn temp_rdb_name(process_id: u32) -> Vec<u8> {
+    format!("temp-{process_id}.rdb").into_bytes()
+}
+
+/// Absolute, so that a change of `dir` does not part a snapshot from its temporary file.
+fn path_in_dir(config: &Config, name: &[u8]) -> Vec<u8> {
+    [config.dir.as_bytes(), b"/", name].concat()
+}
+
+fn encode_options(config: &Config) -> EncodeOptions {
+    EncodeOptions {
+        version: config.rdb_version as u16,
+        compress: config.rdbcompression,
+        checksum: config.rdbchecksum,
+    }
+}
+
+/// A sink for an RDB file, its header written: what it is, and how many keys each database has.
+fn rdb_sink<O: Outside + ?Sized>(
+    engine: &Engine,
+    outside: &mut O,
+    options: &EncodeOptions,
+    is_aof_base: bool,
+) -> Box<dyn Sink> {
+    let mut encoder = Encoder::new(options);
+    let created = (outside.unix_ms() / 1000).to_string();
+    let memory = outside.used_memory().to_string();
+    encoder.header(&[
+        (b"redis-ver", config::REDIS_VERSION.as_bytes()),
+        (b"redis-bits", b"64"),
+        (b"ctime", created.as_bytes()),
+        (b"used-mem", memory.as_bytes()),
+        (b"aof-base", if is_aof_base { b"1" } else { b"0" }),
+    ]);
+    for db in 0..engine.keyspace.db_count() as u32 {
+        let keys = engine.keyspace.db(db);
+        if !keys.is_empty() {
+            encoder.resize_db(db, keys.len() as u64, keys.volatile_len() as u64);
+        }
+    }
+    let policy = engine.config.maxmemory_policy.as_str();
+    let access = match policy {
+        "allkeys-lfu" | "volatile-lfu" => Access::Frequency,
+        "allkeys-lru" | "volatile-lru" => Access::IdleSeconds,
+        _ => Access::None,
+    };
+    Box::new(RdbSink::new(encoder, engine.keyspace.access_meter(), access))
+}
