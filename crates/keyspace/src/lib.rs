@@ -21,6 +21,7 @@ mod sample;
 pub mod set;
 mod shared;
 pub mod slot;
+pub mod snapshot;
 pub mod sorted_set;
 mod string;
 pub mod value;
