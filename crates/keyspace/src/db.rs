@@ -141,6 +141,12 @@ impl Db {
         Some(entry)
     }
 
+    /// The container or long string at `key`, whatever its expiry says.
+    pub(crate) fn payload_mut(&mut self, key: &[u8]) -> Option<&mut Value> {
+        let (hash, index) = (self.hash(key), self.table_index(key));
+        self.tables[index].find_mut(hash, key)?.into_payload()
+    }
+
     /// A table that is not empty, picked at random with the share of its keys.
     pub(crate) fn random_table(&self, rng: &mut Rng) -> Option<usize> {
         if self.tables.len() == 1 {

@@ -7,7 +7,8 @@
 use crate::access::Tracking;
 use crate::db::Db;
 use crate::journal::{NotifyClass, Removal};
-use crate::keys::{Keyspace, discard};
+use crate::keys::Keyspace;
+use crate::notes::notes;
 
 const POOL_SIZE: usize = 16;
 
@@ -128,10 +129,11 @@ impl Keyspace {
 
     /// Deletes a victim, with its notification and statistics.
     pub fn evict(&mut self, victim: &Victim) -> bool {
+        self.before_write(victim.db, &victim.key);
         let Some(entry) = self.dbs[victim.db as usize].remove(&victim.key) else {
             return false;
         };
-        discard(&mut self.garbage, entry);
+        notes!(self).discard(victim.db, entry);
         self.stats.evicted += 1;
         self.journal
             .notify(NotifyClass::EVICTED, "evicted", victim.db, &victim.key);

@@ -5,7 +5,8 @@
 
 use crate::db::Db;
 use crate::expiry_index::Item;
-use crate::keys::{ExpiredKeys, Keyspace, note_expired};
+use crate::keys::{ExpiredKeys, Keyspace};
+use crate::notes::notes;
 use crate::value::Value;
 use structures::entry::{EntryRef, OwnedEntry};
 
@@ -31,21 +32,14 @@ impl Keyspace {
         }
         let mut removed = 0;
         for _ in 0..budget {
-            let Keyspace {
-                dbs,
-                stats,
-                journal,
-                garbage,
-                ..
-            } = self;
-            let d = &mut dbs[db as usize];
+            let d = &mut self.dbs[db as usize];
             let Some(item) = d.expires.first().filter(|item| item.at_ms() <= self.now_ms) else {
                 break;
             };
             d.expires.pop(item);
             while let Some(entry) = d.take_due(item, self.now_ms) {
                 d.expires.gone();
-                note_expired(stats, journal, garbage, db, entry);
+                notes!(self).expired(db, entry);
                 removed += 1;
             }
             d.refile(item);

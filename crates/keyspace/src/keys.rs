@@ -4,20 +4,22 @@
 //! Where the keyspace may delete (a primary) the look-up removes it and notes that; where it may not
 //! (a replica, or expiry paused) it is only hidden or kept.
 
+use std::any::Any;
+
 use crate::access::{Access, Tracking};
 use crate::db::Db;
 use crate::evict::EvictionPool;
-use crate::journal::{Journal, NotifyClass, Removal};
+use crate::journal::{Journal, NotifyClass};
+use crate::notes::notes;
 use crate::rng::Rng;
+use crate::snapshot::Passes;
 use crate::value::{Entry, Kind, Type, Value, WrongType};
 use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry, OwnedValue, ValueRef};
-use structures::table::{Fate, Found, Inserted};
+use structures::table::{Fate, Found};
 
 /// How many keys [`Keyspace::prefetch`] takes: enough to overlap latencies, few enough for the first
 /// cache to keep them.
 pub const PREFETCH_MAX: usize = 32;
-/// Removed values that take at least this many frees are handed out to be dropped elsewhere.
-const GARBAGE_EFFORT: usize = 64;
 
 #[derive(Default, Clone, Copy, Debug)]
 pub struct KeyspaceStats {
@@ -51,6 +53,7 @@ pub struct Keyspace {
     pub rng: Rng,
     /// Big values on their way out; whoever drives the engine drops them where it does not hurt.
     pub garbage: Vec<Garbage>,
+    pub(crate) passes: Passes,
     seed: u64,
     per_slot: bool,
 }
@@ -60,6 +63,8 @@ pub enum Garbage {
     Entry(OwnedEntry<Value>),
     Value(Value),
     Db(Db),
+    /// What was kept of a value for a snapshot.
+    Remains(Box<dyn Any + Send>),
 }
 
 impl Garbage {
@@ -67,6 +72,7 @@ impl Garbage {
     pub fn objects(&self) -> usize {
         match self {
             Garbage::Entry(_) | Garbage::Value(_) => 1,
+            Garbage::Remains(_) => 0,
             Garbage::Db(db) => db.len(),
         }
     }
@@ -91,6 +97,7 @@ impl Keyspace {
             stats: KeyspaceStats::default(),
             rng,
             garbage: Vec::new(),
+            passes: Passes::new(databases),
             seed: hash_seed,
             per_slot,
         }
@@ -169,14 +176,7 @@ impl Keyspace {
     /// Looks a key up; an expired one is removed (or hidden, or kept) on the way.
     #[inline]
     fn find(&mut self, db: u32, key: &[u8], look: Look) -> Option<EntryMut<'_, Value>> {
-        let Keyspace {
-            dbs,
-            stats,
-            journal,
-            access,
-            garbage,
-            ..
-        } = self;
+        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
         match dbs[db as usize].find_live(key, self.expired_keys, self.now_ms) {
             Found::Live(mut entry) => {
                 if look.touch && self.touch {
@@ -184,18 +184,20 @@ impl Keyspace {
                     entry.set_aux(bits);
                 }
                 if look.count {
-                    stats.hits += 1;
+                    notes.stats.hits += 1;
                 }
                 return Some(entry);
             }
             Found::Absent => {}
-            Found::Removed(dead) => note_expired(stats, journal, garbage, db, dead),
+            Found::Removed(dead) => notes.expired(db, dead),
         }
         if look.count {
-            stats.misses += 1;
+            notes.stats.misses += 1;
         }
         if look.announce {
-            journal.notify(NotifyClass::KEY_MISS, "keymiss", db, key);
+            notes
+                .journal
+                .notify(NotifyClass::KEY_MISS, "keymiss", db, key);
         }
         None
     }
@@ -277,6 +279,7 @@ impl Keyspace {
     /// A look-up by a writing command: notes the access, counts nothing.
     #[inline]
     pub(crate) fn find_mut(&mut self, db: u32, key: &[u8]) -> Option<EntryMut<'_, Value>> {
+        self.before_write(db, key);
         self.find(
             db,
             key,
@@ -320,14 +323,8 @@ impl Keyspace {
         key: &[u8],
         make: impl FnOnce() -> K,
     ) -> Result<&mut K, WrongType> {
-        let Keyspace {
-            dbs,
-            stats,
-            journal,
-            access,
-            garbage,
-            ..
-        } = self;
+        self.before_write(db, key);
+        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
         let d = &mut dbs[db as usize];
         let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
             (
@@ -336,17 +333,9 @@ impl Keyspace {
                 access.fresh(),
             )
         });
-        let is_new = !matches!(inserted, Inserted::No);
-        if !is_new && self.touch {
+        if !notes.inserted(db, key, inserted) && self.touch {
             let bits = access.touch(entry.get().aux());
             entry.set_aux(bits);
-        }
-        if let Inserted::Replacing(dead) = inserted {
-            note_expired(stats, journal, garbage, db, dead);
-        }
-        if is_new {
-            journal.ready(db, key);
-            journal.notify(NotifyClass::NEW, "new", db, key);
         }
         entry.into_payload().and_then(K::of_mut).ok_or(WrongType)
     }
@@ -394,6 +383,7 @@ impl Keyspace {
         tag: u8,
         expiry_ms: Option<i64>,
     ) {
+        self.before_write(db, key);
         self.displace_hidden(db, key);
         let d = &mut self.dbs[db as usize];
         let (hash, index) = (d.hash(key), d.table_index(key));
@@ -409,18 +399,14 @@ impl Keyspace {
         if self.expired_keys == ExpiredKeys::Hide
             && let Some(dead) = self.dbs[db as usize].remove(key)
         {
-            note_expired(
-                &mut self.stats,
-                &mut self.journal,
-                &mut self.garbage,
-                db,
-                dead,
-            );
+            notes!(self).expired(db, dead);
         }
     }
 
-    /// Takes a key out. Expired keys count as absent (and are removed).
-    pub fn take(&mut self, db: u32, key: &[u8]) -> Option<OwnedEntry<Value>> {
+    /// Takes a key out. Expired keys count as absent (and are removed). A pass may want the value:
+    /// see [`Notes::discard`].
+    fn take(&mut self, db: u32, key: &[u8]) -> Option<OwnedEntry<Value>> {
+        self.before_write(db, key);
         self.find(
             db,
             key,
@@ -437,7 +423,7 @@ impl Keyspace {
     pub fn delete(&mut self, db: u32, key: &[u8]) -> bool {
         match self.take(db, key) {
             Some(entry) => {
-                discard(&mut self.garbage, entry);
+                notes!(self).discard(db, entry);
                 true
             }
             None => false,
@@ -449,6 +435,11 @@ impl Keyspace {
     pub fn rename(&mut self, from_db: u32, from: &[u8], to_db: u32, to: &[u8]) -> bool {
         let Some(entry) = self.take(from_db, from) else {
             return false;
+        };
+        let wanted = if self.passes.has_bigs() {
+            self.passes.moved_from(from_db, from)
+        } else {
+            None
         };
         self.delete(to_db, to);
         self.displace_hidden(to_db, to);
@@ -464,6 +455,9 @@ impl Keyspace {
         d.tables[index].insert_new(hash, to, new, tag, aux, expiry);
         d.added();
         d.reindex(index, hash, None, expiry);
+        if let Some(id) = wanted {
+            self.passes.moved_to(id, to_db, to);
+        }
         self.journal.ready(to_db, to);
         self.journal.notify(NotifyClass::NEW, "new", to_db, to);
         true
@@ -543,20 +537,8 @@ impl Keyspace {
         }
     }
 
-    /// Exchanges two databases.
-    pub fn swap(&mut self, a: u32, b: u32) {
-        self.dbs.swap(a as usize, b as usize);
-    }
-
-    /// Empties a database; its content goes to `garbage`. Returns the number of keys.
-    pub fn flush(&mut self, db: u32) -> usize {
-        let fresh = Db::new(self.seed, self.per_slot);
-        let old = std::mem::replace(&mut self.dbs[db as usize], fresh);
-        let keys = old.len();
-        if keys > 0 {
-            self.garbage.push(Garbage::Db(old));
-        }
-        keys
+    pub(crate) fn empty_db(&self) -> Db {
+        Db::new(self.seed, self.per_slot)
     }
 
     /// The entry's LFU counter after decay.
@@ -595,34 +577,6 @@ struct Look {
     touch: bool,
     count: bool,
     announce: bool,
-}
-
-/// Drops a removed entry, or hands it out if that would take long.
-pub(crate) fn discard(garbage: &mut Vec<Garbage>, entry: OwnedEntry<Value>) {
-    if entry
-        .get()
-        .payload()
-        .is_some_and(|v| v.free_effort() >= GARBAGE_EFFORT)
-    {
-        garbage.push(Garbage::Entry(entry));
-    }
-}
-
-pub(crate) fn note_expired(
-    stats: &mut KeyspaceStats,
-    journal: &mut Journal,
-    garbage: &mut Vec<Garbage>,
-    db: u32,
-    dead: OwnedEntry<Value>,
-) {
-    let key = dead.get().key();
-    stats.expired += 1;
-    journal.notify(NotifyClass::EXPIRED, "expired", db, key);
-    journal.touched(db, key);
-    if journal.track_removals {
-        journal.removals.push((db, key.into(), Removal::Expired));
-    }
-    discard(garbage, dead);
 }
 
 pub(crate) fn fate(mode: ExpiredKeys, now_ms: i64, entry: EntryRef<'_, Value>) -> Fate {

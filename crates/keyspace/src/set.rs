@@ -443,7 +443,10 @@ impl Set {
                 pack.remove_all(&leaving);
                 None
             }
-            Set::Table(table) if count < (table.len() - count) * KEEP_SHARE => {
+            // A set that a snapshot still reads must keep its table.
+            Set::Table(table)
+                if table.has_readers() || count < (table.len() - count) * KEEP_SHARE =>
+            {
                 for _ in 0..count {
                     let Some(popped) = self.pop(rng) else { break };
                     visit(popped.item());

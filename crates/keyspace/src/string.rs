@@ -1,14 +1,13 @@
 //! Strings: stored as an integer, inline beside the key, or (long, or grown in place) as a buffer
 //! of their own.
 
-use crate::keys::{Keyspace, note_expired};
+use crate::keys::Keyspace;
+use crate::notes::notes;
 use crate::value::{Str, Type, Value, WrongType, str_of};
+use std::ops::Range;
 use structures::bytes::ThinBytes;
 use structures::decimal::parse_i64;
 use structures::entry::{EntryMut, INLINE_MAX, NewValue};
-use structures::table::Inserted;
-
-use crate::journal::NotifyClass;
 
 /// What a write does to a key's expiry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +33,7 @@ impl From<WrongType> for StringError {
 
 /// The cheapest form of a string: integer if it is one's canonical text, inline if short.
 #[inline]
-fn encode(bytes: &[u8]) -> NewValue<'_, Value> {
+pub(crate) fn encode(bytes: &[u8]) -> NewValue<'_, Value> {
     if bytes.len() <= 20
         && let Some(n) = parse_i64(bytes)
     {
@@ -90,14 +89,8 @@ impl Keyspace {
 
     #[inline]
     fn set_encoded(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, expiry: Expiry) {
-        let Keyspace {
-            dbs,
-            stats,
-            journal,
-            access,
-            garbage,
-            ..
-        } = self;
+        self.before_write(db, key);
+        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
         let d = &mut dbs[db as usize];
         let mut value = Some(value);
         let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
@@ -113,21 +106,15 @@ impl Keyspace {
             };
             let bits = access.touch(entry.get().aux());
             entry.set_aux(bits);
-            if let Some(replaced) = entry.replace(value, TAG, new)
-                && replaced.free_effort() > 1
-            {
-                garbage.push(crate::keys::Garbage::Value(replaced));
+            if let Some(replaced) = entry.replace(value, TAG, new) {
+                notes.discard_value(db, key, replaced);
             }
         } else {
             if let Expiry::At(at) = expiry {
                 new = Some(at);
                 entry.set_expiry(new);
             }
-            journal.ready(db, key);
-            journal.notify(NotifyClass::NEW, "new", db, key);
-        }
-        if let Inserted::Replacing(dead) = inserted {
-            note_expired(stats, journal, garbage, db, dead);
+            notes.inserted(db, key, inserted);
         }
         if old != new {
             let d = &mut dbs[db as usize];
@@ -149,22 +136,26 @@ impl Keyspace {
         let new = old.checked_add(delta).ok_or(StringError::Overflow)?;
         if !entry.set_int(new) {
             let expiry = entry.get().expiry();
-            entry.replace(NewValue::Int(new), TAG, expiry);
+            if let Some(replaced) = entry.replace(NewValue::Int(new), TAG, expiry) {
+                notes!(self).discard_value(db, key, replaced);
+            }
         }
         Ok(new)
     }
 
     /// The string at `key` as a growable buffer, made empty if there is none. For APPEND, SETRANGE,
     /// SETBIT, BITFIELD. Must not be left empty for a key that did not exist.
-    pub fn string_buffer(&mut self, db: u32, key: &[u8]) -> Result<&mut ThinBytes, WrongType> {
-        let Keyspace {
-            dbs,
-            stats,
-            journal,
-            access,
-            garbage,
-            ..
-        } = self;
+    ///
+    /// `changes` are all the bytes of the present content that the caller may change; it may also
+    /// append, but not make the string shorter. Ranges may reach beyond the end.
+    pub fn string_buffer(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        changes: &[Range<usize>],
+    ) -> Result<&mut ThinBytes, WrongType> {
+        self.before_write(db, key);
+        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
         let (mut entry, inserted) =
             dbs[db as usize].find_or_insert(key, self.expired_keys, self.now_ms, || {
                 (
@@ -173,18 +164,15 @@ impl Keyspace {
                     access.fresh(),
                 )
             });
-        if !matches!(inserted, Inserted::No) {
-            journal.ready(db, key);
-            journal.notify(NotifyClass::NEW, "new", db, key);
-        }
-        if let Inserted::Replacing(dead) = inserted {
-            note_expired(stats, journal, garbage, db, dead);
-        }
+        notes.inserted(db, key, inserted);
         make_buffer(&mut entry)?;
         let bits = access.touch(entry.get().aux());
         entry.set_aux(bits);
         match entry.into_payload() {
-            Some(Value::Bytes(bytes)) => Ok(bytes),
+            Some(Value::Bytes(bytes)) => {
+                notes.before_text_change(db, key, bytes, changes);
+                Ok(bytes)
+            }
             _ => Err(WrongType),
         }
     }

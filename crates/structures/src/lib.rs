@@ -15,4 +15,5 @@ pub mod listpack;
 pub mod rank_tree;
 pub mod sorted_set;
 pub mod table;
+pub mod table_reader;
 mod table_scan;

@@ -17,6 +17,7 @@
 mod iter;
 mod limits;
 mod quicklist;
+mod reader;
 #[cfg(test)]
 mod tests;
 
@@ -26,10 +27,12 @@ use std::ptr::{self, NonNull};
 
 use crate::bytes::ThinBytes;
 use crate::listpack::{Item, Listpack, Needle};
+use crate::table_reader::ReaderId;
 use quicklist::Quicklist;
 
 pub use iter::{Iter, IterRev, Nodes};
 pub use limits::ListLimits;
+pub use reader::ListRemains;
 
 /// See the file header.
 #[repr(transparent)]
@@ -250,6 +253,40 @@ impl List {
                 .take(count)
                 .map(|(index, _)| last - index)
                 .collect()
+        }
+    }
+}
+
+/// Reading in slices, see `list/reader.rs`.
+impl List {
+    /// From now on, [`List::read_some`] shows the list as it is at this moment, node by node. Only
+    /// for a quicklist; it stays one until [`List::end_reader`].
+    pub fn begin_reader(&mut self) -> Option<ReaderId> {
+        match self.view_mut() {
+            ViewMut::Packed(_) => None,
+            ViewMut::Quick(quick) => Some(quick.begin_reader()),
+        }
+    }
+
+    /// Shows the reader the next nodes until they come to `max_bytes`; true when it has seen all.
+    pub fn read_some(
+        &mut self,
+        id: ReaderId,
+        max_bytes: usize,
+        visit: &mut dyn FnMut(NodeRef<'_>),
+    ) -> bool {
+        match self.view_mut() {
+            ViewMut::Packed(_) => true,
+            ViewMut::Quick(quick) => quick.read_some(id, max_bytes, visit),
+        }
+    }
+
+    /// The reader goes. What was kept for it and not shown is returned, to be dropped where that
+    /// does not hurt.
+    pub fn end_reader(&mut self, id: ReaderId) -> Option<ListRemains> {
+        match self.view_mut() {
+            ViewMut::Packed(_) => None,
+            ViewMut::Quick(quick) => quick.end_reader(id),
         }
     }
 }

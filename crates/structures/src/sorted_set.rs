@@ -26,6 +26,7 @@ use std::cmp::Ordering;
 use crate::entry::{Cell, EntryRef, NewValue, OwnedEntry};
 use crate::rank_tree::{RankTree, Walk};
 use crate::table::Table;
+use crate::table_reader::ReaderId;
 
 /// One member's place in the order. Exists only inside of a tree, or on the stack of a method that
 /// holds the set borrowed; by (P) its cell is live all that time.
@@ -337,7 +338,7 @@ impl SortedSet {
     }
 
     /// Frees about `max` members' share; true once all is freed. In between, the set must only be
-    /// drained on or dropped.
+    /// drained on or dropped. Nobody who reads the set as it was gets anything more.
     pub fn drain_some(&mut self, max: usize) -> bool {
         self.tree.drain_some(max) && self.table.drain_some(max)
     }
@@ -351,6 +352,29 @@ impl SortedSet {
             let place = Place::new(score_of(entry), entry.cell());
             assert!(self.tree.contains(&place), "every cell has its place");
         }
+    }
+}
+
+/// Reading the set in slices as it was at one moment; see `table_reader.rs`. Copies of cells that are
+/// kept for a reader are cells of nobody's tree, so (P) does not concern them.
+impl SortedSet {
+    pub fn begin_reader(&mut self) -> ReaderId {
+        self.table.begin_reader()
+    }
+
+    /// Shows about `max` more members with their scores, in no order; true when all were shown.
+    pub fn read_some(
+        &mut self,
+        id: ReaderId,
+        max: usize,
+        visit: &mut dyn FnMut(&[u8], f64),
+    ) -> bool {
+        self.table
+            .read_some(id, max, &mut |entry| visit(entry.key(), score_of(entry)))
+    }
+
+    pub fn end_reader(&mut self, id: ReaderId) -> Vec<OwnedEntry<()>> {
+        self.table.end_reader(id)
     }
 }
 

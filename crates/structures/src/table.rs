@@ -2,7 +2,7 @@
 //!
 //! Linear hashing over cache-line buckets. A bucket is eight words: seven slots, each a pointer to a
 //! cell ([`crate::entry`]) with 16 bits of its hash above it, and a link word (overflow bucket, and
-//! the snapshot version the bucket was last saved at). The table grows and shrinks by ONE bucket at
+//! the stamp: for whom the bucket was last saved). The table grows and shrinks by ONE bucket at
 //! a time, so no operation ever pays for more than a handful of cells at any size, memory follows
 //! the number of keys closely, and there is no second table to look into.
 //!
@@ -14,8 +14,8 @@
 //! extendible hashing (whole segments split at once: bigger pauses).
 //!
 //! The caller hashes (`hash_of`) and passes the hash in, so a batch can hash once, prefetch, then look
-//! up. Iteration and SCAN are in `table_scan.rs`. Knows nothing of time or commands.
-//! Tests: bottom of this file, `tests/table_model.rs`.
+//! up. Iteration and SCAN are in `table_scan.rs`, reading a table as it was in `table_reader.rs`.
+//! Knows nothing of time or commands. Tests: `tests/table_model.rs`, `tests/readers.rs`.
 
 use crate::entry::{Cell, EntryMut, EntryRef, NewValue, OwnedEntry, ValueRef};
 use foldhash::quality::FixedState;
@@ -24,6 +24,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use crate::table_reader::Readers;
 pub use crate::table_scan::Iter;
 
 pub(crate) const SLOTS: usize = 7;
@@ -34,6 +35,7 @@ const SEGMENT: usize = 1 << SEGMENT_BITS;
 /// Grow when there are more than 11/2 cells per bucket, shrink under 3/2.
 const GROW_NUMERATOR: usize = 11;
 const SHRINK_NUMERATOR: usize = 3;
+const SHRINKS_PER_REMOVAL: usize = 3;
 
 #[repr(C, align(64))]
 pub(crate) struct Bucket {
@@ -57,12 +59,12 @@ impl Bucket {
         self.words[LINK] = (self.words[LINK] & !POINTER) | bits;
     }
 
-    fn version(&self) -> u16 {
+    fn stamp(&self) -> u16 {
         (self.words[LINK] >> 48) as u16
     }
 
-    fn set_version(&mut self, version: u16) {
-        self.words[LINK] = (self.words[LINK] & POINTER) | (u64::from(version) << 48);
+    fn set_stamp(&mut self, stamp: u16) {
+        self.words[LINK] = (self.words[LINK] & POINTER) | (u64::from(stamp) << 48);
     }
 }
 
@@ -105,18 +107,23 @@ pub enum Inserted<V> {
 pub struct Table<V> {
     /// Segments of `SEGMENT` buckets; the first one holds `first_capacity` while it is alone.
     dir: Vec<NonNull<Bucket>>,
-    first_capacity: usize,
     /// Buckets in use: `2^level + split`; 0 until the first insertion.
     count: usize,
     level: u32,
+    first_capacity: u16,
+    /// Of the reader that began last (`table_reader.rs`), and the stamp of buckets saved for it. Stays
+    /// 0 in a table that has no readers of its own.
+    pub(crate) version: u16,
     len: usize,
     overflow_count: usize,
     /// Heap bytes of all cells themselves (not of what payloads own).
     cell_bytes: usize,
     seed: u64,
-    version: u16,
+    /// Who reads the table as it was, if anybody does.
+    pub(crate) readers: Option<Box<Readers<V>>>,
     _owns: PhantomData<V>,
 }
+const _: () = assert!(size_of::<Table<()>>() <= 80, "there are many empty tables");
 
 // SAFETY: the table owns its buckets and cells exclusively; nothing is shared or thread-bound but `V`.
 unsafe impl<V: Send> Send for Table<V> {}
@@ -125,14 +132,15 @@ impl<V> Table<V> {
     pub fn new(seed: u64) -> Self {
         Table {
             dir: Vec::new(),
-            first_capacity: 0,
             count: 0,
             level: 0,
+            first_capacity: 0,
+            version: 0,
             len: 0,
             overflow_count: 0,
             cell_bytes: 0,
             seed,
-            version: 0,
+            readers: None,
             _owns: PhantomData,
         }
     }
@@ -157,7 +165,7 @@ impl<V> Table<V> {
     /// Bytes of buckets and directory, overflow included.
     pub fn bucket_bytes(&self) -> usize {
         let main = if self.dir.len() <= 1 {
-            self.first_capacity
+            usize::from(self.first_capacity)
         } else {
             self.dir.len() * SEGMENT
         };
@@ -234,6 +242,20 @@ impl<V> Table<V> {
         }
     }
 
+    /// Starts loading every cell in the first bucket of chain `index`, for a walk that will come by.
+    #[inline]
+    pub fn prefetch_chain(&self, index: usize) {
+        if index < self.count {
+            // SAFETY: buckets of a table are live and only changed through `&mut self`.
+            let bucket = unsafe { self.bucket(index).as_ref() };
+            for &word in bucket.words[..SLOTS].iter().filter(|w| **w & POINTER != 0) {
+                prefetch(ptr::with_exposed_provenance::<u8>(
+                    (word & POINTER) as usize,
+                ));
+            }
+        }
+    }
+
     #[inline]
     fn find_word(&self, hash: u64, key: &[u8]) -> Option<NonNull<u64>> {
         if self.count == 0 {
@@ -271,6 +293,7 @@ impl<V> Table<V> {
     /// Exclusive access to one entry.
     #[inline]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<EntryMut<'_, V>> {
+        self.before_change(hash);
         let mut word = self.find_word(hash, key)?;
         // SAFETY: a live slot, outside of `self`'s own fields; `&mut self` makes it exclusive for
         // the handle's lifetime.
@@ -289,6 +312,7 @@ impl<V> Table<V> {
         key: &[u8],
         fate: impl FnOnce(EntryRef<'_, V>) -> Fate,
     ) -> Found<'_, V> {
+        self.before_change(hash);
         let Some(mut word) = self.find_word(hash, key) else {
             return Found::Absent;
         };
@@ -318,6 +342,7 @@ impl<V> Table<V> {
     where
         V: 'v,
     {
+        self.before_change(hash);
         let mut removed = None;
         if let Some(mut word) = self.find_word(hash, key) {
             // SAFETY: as in `find_mut`.
@@ -346,6 +371,7 @@ impl<V> Table<V> {
         expiry: Option<i64>,
     ) -> EntryMut<'_, V> {
         debug_assert!(self.find_word(hash, key).is_none());
+        self.before_change(hash);
         let cell = Cell::allocate(key, value, tag, aux, expiry);
         self.cell_bytes += EntryRef::new(cell).heap_bytes();
         let mut word = self.place(hash, cell);
@@ -359,6 +385,7 @@ impl<V> Table<V> {
         std::mem::forget(entry);
         let hash = self.hash(cell.key());
         debug_assert!(self.find_word(hash, cell.key()).is_none());
+        self.before_change(hash);
         self.cell_bytes += EntryRef::new(cell).heap_bytes();
         self.place(hash, cell);
     }
@@ -398,6 +425,7 @@ impl<V> Table<V> {
     }
 
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<OwnedEntry<V>> {
+        self.before_change(hash);
         let word = self.find_word(hash, key)?;
         // SAFETY: a live slot of this table.
         Some(unsafe { self.unlink(word) })
@@ -409,6 +437,7 @@ impl<V> Table<V> {
         hash: u64,
         wanted: impl Fn(EntryRef<'_, V>) -> bool,
     ) -> Option<OwnedEntry<V>> {
+        self.before_change(hash);
         let mut key = None;
         self.visit_hash(hash, |entry| {
             if key.is_none() && wanted(entry) && self.hash(entry.key()) == hash {
@@ -431,10 +460,51 @@ impl<V> Table<V> {
         };
         self.cell_bytes -= EntryRef::<V>::new(cell).heap_bytes();
         self.len -= 1;
-        if self.count > 1 && self.len * 2 < self.count * SHRINK_NUMERATOR {
+        // A removal makes two thirds of a bucket superfluous; more than one is taken back where
+        // shrinking was held up before.
+        for _ in 0..SHRINKS_PER_REMOVAL {
+            if !self.is_sparse() || !self.may_shrink() {
+                break;
+            }
             self.shrink_one();
         }
         OwnedEntry::new(cell)
+    }
+
+    /// Whether there are more buckets than the entries should have.
+    #[inline]
+    pub fn is_sparse(&self) -> bool {
+        self.count > 1 && self.len * 2 < self.count * SHRINK_NUMERATOR
+    }
+
+    /// The last bucket may join the one it was split from only if both were saved for the same
+    /// readers; one stamp can say no more. Without a reader, the stamps of the table's own readers
+    /// mean nothing any more. (Stamps set by a user of the table may: see [`Table::shrink_some`].)
+    #[inline]
+    fn may_shrink(&self) -> bool {
+        let last = self.count - 1;
+        let target = last - self.shrunk_level_size();
+        self.bucket_stamp(last) == self.bucket_stamp(target)
+            || (self.version != 0 && self.readers.is_none())
+    }
+
+    /// `2^level` as it will be once the last bucket has gone.
+    #[inline]
+    fn shrunk_level_size(&self) -> usize {
+        let size = 1 << self.level;
+        if self.count == size { size / 2 } else { size }
+    }
+
+    /// Takes back up to `max` superfluous buckets of a table whose stamps mean nothing at present;
+    /// false once there are none. For a table that was not allowed to shrink before.
+    pub fn shrink_some(&mut self, max: usize) -> bool {
+        for _ in 0..max {
+            if !self.is_sparse() || self.readers.is_some() {
+                return false;
+            }
+            self.shrink_one();
+        }
+        self.is_sparse()
     }
 
     /// Makes room for about `additional` more entries ahead of a bulk load into an empty table.
@@ -453,22 +523,33 @@ impl<V> Table<V> {
         }
     }
 
-    /// From here on, new and touched buckets count as saved at `version` (see design §4).
-    pub fn set_version(&mut self, version: u16) {
-        self.version = version;
-    }
-
-    /// The version at which bucket `index` was last saved, or was born.
-    pub fn bucket_version(&self, index: usize) -> u16 {
+    /// Whom bucket `index` was last saved for: the larger, the later they began. A bucket that grows
+    /// out of another has its stamp; the first one has 0 unless it was made by
+    /// [`Table::ensure_bucket`].
+    #[inline]
+    pub fn bucket_stamp(&self, index: usize) -> u16 {
         // SAFETY: `bucket` checks the index; buckets are live.
-        unsafe { self.bucket(index).as_ref() }.version()
+        unsafe { self.bucket(index).as_ref() }.stamp()
     }
 
-    /// Marks bucket `index` as saved at the current version.
-    pub fn stamp_bucket(&mut self, index: usize) {
-        let version = self.version;
+    pub fn stamp_bucket(&mut self, index: usize, stamp: u16) {
         // SAFETY: as above, exclusive through `&mut self`.
-        unsafe { self.bucket(index).as_mut() }.set_version(version);
+        unsafe { self.bucket(index).as_mut() }.set_stamp(stamp);
+    }
+
+    /// Gives a table that has no bucket yet its first one.
+    pub fn ensure_bucket(&mut self, stamp: u16) {
+        if self.count == 0 {
+            self.add_first_bucket();
+            self.stamp_bucket(0, stamp);
+        }
+    }
+
+    /// Gives every bucket the stamp that `renumber` makes of its old one.
+    pub fn renumber_stamps(&mut self, renumber: impl Fn(u16) -> u16) {
+        for index in 0..self.count {
+            self.stamp_bucket(index, renumber(self.bucket_stamp(index)));
+        }
     }
 
     fn add_first_bucket(&mut self) {
@@ -476,23 +557,24 @@ impl<V> Table<V> {
         self.first_capacity = 1;
         self.count = 1;
         self.level = 0;
-        self.stamp_bucket(0);
+        self.stamp_bucket(0, self.version);
     }
 
     /// Gives the table bucket number `count`, uninitialised but zeroed.
     fn add_bucket(&mut self) {
         let index = self.count;
-        if self.dir.len() == 1 && index == self.first_capacity && self.first_capacity < SEGMENT {
-            let capacity = (self.first_capacity * 2).min(SEGMENT);
+        let first = usize::from(self.first_capacity);
+        if self.dir.len() == 1 && index == first && first < SEGMENT {
+            let capacity = (first * 2).min(SEGMENT);
             let grown = allocate_buckets(capacity);
-            // SAFETY: both arrays are live, hold at least `first_capacity` buckets and differ; the
+            // SAFETY: both arrays are live, hold at least `first` buckets and differ; the
             // old one is freed with the layout it was allocated with.
             unsafe {
-                ptr::copy_nonoverlapping(self.dir[0].as_ptr(), grown.as_ptr(), self.first_capacity);
-                free_buckets(self.dir[0], self.first_capacity);
+                ptr::copy_nonoverlapping(self.dir[0].as_ptr(), grown.as_ptr(), first);
+                free_buckets(self.dir[0], first);
             }
             self.dir[0] = grown;
-            self.first_capacity = capacity;
+            self.first_capacity = capacity as u16;
         } else if index >> SEGMENT_BITS == self.dir.len() {
             self.dir.push(allocate_buckets(SEGMENT));
         }
@@ -506,9 +588,9 @@ impl<V> Table<V> {
         let fresh = self.count - 1;
         debug_assert_eq!(fresh, split + (1 << self.level));
         // SAFETY: both buckets are live; only this function touches them now.
-        let version = unsafe { self.bucket(split).as_ref() }.version();
+        let stamp = unsafe { self.bucket(split).as_ref() }.stamp();
         // SAFETY: as above.
-        unsafe { self.bucket(fresh).as_mut() }.set_version(version);
+        unsafe { self.bucket(fresh).as_mut() }.set_stamp(stamp);
         let moved_bit = 1u64 << self.level;
         if self.count == 2 << self.level {
             self.level += 1;
@@ -519,7 +601,7 @@ impl<V> Table<V> {
         );
     }
 
-    /// Folds the last bucket back into the one it was split from.
+    /// Folds the last bucket back into the one it was split from. See [`Table::may_shrink`].
     fn shrink_one(&mut self) {
         if self.count == 1 << self.level {
             self.level -= 1;
@@ -575,8 +657,9 @@ impl<V> Table<V> {
     }
 
     /// Frees up to `max` entries from the end of the table; true once it is empty. For freeing huge
-    /// tables in slices.
+    /// tables in slices; nobody who reads the table as it was gets anything more.
     pub fn drain_some(&mut self, max: usize) -> bool {
+        self.readers = None;
         let mut freed = 0;
         while self.count > 0 && freed < max {
             let last = self.count - 1;
@@ -594,7 +677,7 @@ impl<V> Table<V> {
 
     fn free_last_segment(&mut self) {
         let capacity = if self.dir.len() == 1 {
-            self.first_capacity
+            usize::from(self.first_capacity)
         } else {
             SEGMENT
         };

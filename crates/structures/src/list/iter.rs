@@ -215,10 +215,7 @@ impl<'a> Iterator for Nodes<'a> {
         if let Some(packed) = self.single.take() {
             return Some(NodeRef::Packed(packed.as_blob()));
         }
-        Some(match self.rest.next()? {
-            Node::Packed { pack, .. } => NodeRef::Packed(pack.as_blob()),
-            Node::Plain(bytes) => NodeRef::Plain(bytes.as_slice()),
-        })
+        self.rest.next().map(Node::as_ref)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -7,13 +7,17 @@
 //! a node's worth of insertions to happen once.
 //!
 //! Invariants: `len` is the sum of the nodes' counts; a packed node's `count` is its listpack's; no
-//! node is empty. Knows nothing of when a list should be a listpack instead. Tests: `tests.rs`.
+//! node is empty. Whoever reads the list as it was (`reader.rs`) is told of every change of a node:
+//! `nodes` is changed nowhere but behind [`Quicklist::before_change`] and its siblings.
+//! Knows nothing of when a list should be a listpack instead. Tests: `tests.rs`.
 
 use std::collections::VecDeque;
 
-use super::{End, ListLimits, OwnedNode, Side};
+use super::reader::{ListRemains, Readers};
+use super::{End, ListLimits, NodeRef, OwnedNode, Side};
 use crate::bytes::ThinBytes;
 use crate::listpack::{Item, Listpack, Needle, Pos};
+use crate::table_reader::ReaderId;
 
 #[derive(Clone, Debug)]
 pub(super) enum Node {
@@ -23,10 +27,22 @@ pub(super) enum Node {
 
 const _: () = assert!(size_of::<Node>() == 16);
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Quicklist {
     nodes: VecDeque<Node>,
     len: usize,
+    readers: Option<Box<Readers>>,
+}
+
+impl Clone for Quicklist {
+    /// The readers stay with the original.
+    fn clone(&self) -> Quicklist {
+        Quicklist {
+            nodes: self.nodes.clone(),
+            len: self.len,
+            readers: None,
+        }
+    }
 }
 
 impl Node {
@@ -52,6 +68,13 @@ impl Node {
         }
     }
 
+    pub(super) fn as_ref(&self) -> NodeRef<'_> {
+        match self {
+            Node::Packed { pack, .. } => NodeRef::Packed(pack.as_blob()),
+            Node::Plain(bytes) => NodeRef::Plain(bytes.as_slice()),
+        }
+    }
+
     fn heap_bytes(&self) -> usize {
         match self {
             Node::Packed { pack, .. } => pack.heap_bytes(),
@@ -65,6 +88,7 @@ impl Quicklist {
         Quicklist {
             nodes: VecDeque::new(),
             len: 0,
+            readers: None,
         }
     }
 
@@ -123,18 +147,19 @@ impl Quicklist {
         };
         if node.count() > 0 {
             self.len += node.count();
-            self.nodes.push_back(node);
+            self.insert_node(self.nodes.len(), node);
         }
     }
 
-    /// Moves the listpack out, leaving nothing, if there is just one node, packed, within limits.
+    /// Moves the listpack out, leaving nothing, if there is just one node, packed, within limits, and
+    /// nobody reads the list as it was.
     #[inline]
     pub(super) fn take_single_packed(
         &mut self,
         size_limit: usize,
         count_limit: usize,
     ) -> Option<Listpack> {
-        if self.nodes.len() != 1 || self.len > count_limit {
+        if self.nodes.len() != 1 || self.len > count_limit || self.readers.is_some() {
             return None;
         }
         match self.nodes.pop_front()? {
@@ -151,6 +176,7 @@ impl Quicklist {
 
     #[inline]
     pub(super) fn push(&mut self, end: End, element: &[u8], limits: &ListLimits) {
+        self.before_change_at(end);
         let node = match end {
             End::Front => self.nodes.front_mut(),
             End::Back => self.nodes.back_mut(),
@@ -170,13 +196,14 @@ impl Quicklist {
         }
         let node = Node::single(element, limits);
         match end {
-            End::Front => self.nodes.push_front(node),
-            End::Back => self.nodes.push_back(node),
+            End::Front => self.insert_node(0, node),
+            End::Back => self.insert_node(self.nodes.len(), node),
         }
     }
 
     #[inline]
     pub(super) fn pop_with<R>(&mut self, end: End, visit: impl FnOnce(Item<'_>) -> R) -> Option<R> {
+        self.before_change_at(end);
         let node = match end {
             End::Front => self.nodes.front_mut()?,
             End::Back => self.nodes.back_mut()?,
@@ -199,10 +226,7 @@ impl Quicklist {
             }
             Node::Plain(bytes) => visit(Item::Str(bytes.as_slice())),
         };
-        match end {
-            End::Front => self.nodes.pop_front(),
-            End::Back => self.nodes.pop_back(),
-        };
+        self.remove_end(end);
         self.len -= 1;
         Some(result)
     }
@@ -245,7 +269,7 @@ impl Quicklist {
             }
         }
         let new_at = self.split(at, gap);
-        self.nodes.insert(new_at, Node::single(element, limits));
+        self.insert_node(new_at, Node::single(element, limits));
         self.merge_around(new_at, limits);
     }
 
@@ -259,6 +283,7 @@ impl Quicklist {
         if !limits.allows_insert(&self.nodes[at], element.len()) {
             return false;
         }
+        self.before_change(at);
         let Node::Packed { count, pack } = &mut self.nodes[at] else {
             return false;
         };
@@ -278,20 +303,17 @@ impl Quicklist {
         if offset == 0 {
             return at;
         }
-        let Node::Packed { count, pack } = &mut self.nodes[at] else {
+        if offset >= self.nodes[at].count() {
             return at + 1;
-        };
-        if offset < *count as usize {
-            let tail = pack.split_off(offset);
-            let tail_count = *count - offset as u32;
+        }
+        self.before_change(at);
+        if let Node::Packed { count, pack } = &mut self.nodes[at] {
+            let tail = Node::Packed {
+                count: *count - offset as u32,
+                pack: pack.split_off(offset),
+            };
             *count = offset as u32;
-            self.nodes.insert(
-                at + 1,
-                Node::Packed {
-                    count: tail_count,
-                    pack: tail,
-                },
-            );
+            self.insert_node(at + 1, tail);
         }
         at + 1
     }
@@ -313,78 +335,129 @@ impl Quicklist {
         if !limits.allows_merge(left_node, right_node) {
             return;
         }
-        let Some(Node::Packed {
-            count: right_count,
-            pack: right,
-        }) = self.nodes.remove(left + 1)
-        else {
-            unreachable!("only packed nodes may merge")
+        self.before_change(left);
+        let Some(right) = self.nodes.remove(left + 1) else {
+            unreachable!("seen above")
         };
-        let Node::Packed { count, pack } = &mut self.nodes[left] else {
-            unreachable!("only packed nodes may merge")
-        };
-        pack.append_all(&right);
-        *count += right_count;
+        match (&mut self.nodes[left], &right) {
+            (
+                Node::Packed { count, pack },
+                Node::Packed {
+                    count: right_count,
+                    pack: right,
+                },
+            ) => {
+                pack.append_all(right);
+                *count += right_count;
+            }
+            _ => unreachable!("only packed nodes may merge"),
+        }
+        if let Some(readers) = &mut self.readers {
+            readers.removed(left + 1, right);
+        }
     }
 
     pub(super) fn set(&mut self, index: usize, element: &[u8], limits: &ListLimits) {
         let (at, offset) = self.locate(index);
         let plain = limits.is_plain(element.len());
-        match &mut self.nodes[at] {
-            Node::Packed { pack, .. } if !plain => {
-                let pos = pack.seek(offset as i64).expect("an index below the count");
-                let removed = pack.get(pos).text_len();
-                // In place while the node stays within what it may be, or shrinks.
-                if element.len() <= removed
-                    || !limits.exceeded_by(pack.byte_len() + element.len() - removed, 0)
-                {
-                    pack.replace(pos, element);
+        match &self.nodes[at] {
+            Node::Packed { .. } if !plain => {
+                self.before_change(at);
+                if self.set_in_place(at, offset, element, limits) {
                     return;
                 }
             }
             Node::Packed { .. } => {}
-            Node::Plain(bytes) if plain => {
-                *bytes = ThinBytes::from_slice(element);
+            Node::Plain(_) if plain => {
+                self.replace_node(at, Node::Plain(ThinBytes::from_slice(element)));
                 return;
             }
             Node::Plain(_) => {}
         }
         let at = self.split(at, offset);
         self.split(at, 1);
-        self.nodes[at] = Node::single(element, limits);
+        self.replace_node(at, Node::single(element, limits));
         self.merge_around(at, limits);
+    }
+
+    /// Replaces an element of a packed node if the node stays within what it may be, or shrinks.
+    fn set_in_place(
+        &mut self,
+        at: usize,
+        offset: usize,
+        element: &[u8],
+        limits: &ListLimits,
+    ) -> bool {
+        let Node::Packed { pack, .. } = &mut self.nodes[at] else {
+            return false;
+        };
+        let pos = pack.seek(offset as i64).expect("an index below the count");
+        let removed = pack.get(pos).text_len();
+        let fits = element.len() <= removed
+            || !limits.exceeded_by(pack.byte_len() + element.len() - removed, 0);
+        if fits {
+            pack.replace(pos, element);
+        }
+        fits
     }
 
     pub(super) fn remove_matching(&mut self, end: End, most: usize, needle: &Needle<'_>) -> usize {
         let mut removed = 0;
         let mut emptied = false;
-        let mut visit = |node: &mut Node| {
-            match node {
-                Node::Packed { count, pack } => {
-                    let here = remove_matching(pack, end, most - removed, needle);
-                    *count -= here as u32;
-                    removed += here;
-                    emptied |= *count == 0;
-                }
-                Node::Plain(bytes) => {
-                    if needle.matches(Item::Str(bytes.as_slice())) {
-                        *node = Node::packed(Listpack::new());
-                        removed += 1;
-                        emptied = true;
-                    }
-                }
+        let count = self.nodes.len();
+        for step in 0..count {
+            let at = match end {
+                End::Front => step,
+                End::Back => count - 1 - step,
+            };
+            removed += self.remove_matching_at(at, end, most - removed, needle);
+            emptied |= self.nodes[at].count() == 0;
+            if removed >= most {
+                break;
             }
-            removed < most
-        };
-        match end {
-            End::Front => self.nodes.iter_mut().all(&mut visit),
-            End::Back => self.nodes.iter_mut().rev().all(&mut visit),
-        };
+        }
         if emptied {
-            self.nodes.retain(|node| node.count() > 0);
+            self.drop_empty_nodes();
         }
         self.len -= removed;
         removed
+    }
+
+    /// The node may be left empty.
+    fn remove_matching_at(
+        &mut self,
+        at: usize,
+        end: End,
+        most: usize,
+        needle: &Needle<'_>,
+    ) -> usize {
+        let hits = match &self.nodes[at] {
+            Node::Packed { pack, .. } => matching(pack, end, most, needle),
+            Node::Plain(bytes) => {
+                let hit = needle.matches(Item::Str(bytes.as_slice()));
+                if hit {
+                    self.replace_node(at, Node::packed(Listpack::new()));
+                }
+                return usize::from(hit);
+            }
+        };
+        if hits.is_empty() {
+            return 0;
+        }
+        self.before_change(at);
+        if let Node::Packed { count, pack } = &mut self.nodes[at] {
+            pack.remove_all(&hits);
+            *count -= hits.len() as u32;
+        }
+        hits.len()
+    }
+
+    fn drop_empty_nodes(&mut self) {
+        if let Some(readers) = &mut self.readers {
+            let stays: Vec<bool> = self.nodes.iter().map(|node| node.count() > 0).collect();
+            readers.retained(&stays);
+        }
+        self.nodes.retain(|node| node.count() > 0);
     }
 
     /// Removes the first `count` elements.
@@ -394,7 +467,10 @@ impl Quicklist {
             && rest >= node.count()
         {
             rest -= node.count();
-            self.nodes.pop_front();
+            self.remove_end(End::Front);
+        }
+        if rest > 0 {
+            self.before_change_at(End::Front);
         }
         if rest > 0
             && let Some(Node::Packed { count, pack }) = self.nodes.front_mut()
@@ -412,7 +488,10 @@ impl Quicklist {
             && rest >= node.count()
         {
             rest -= node.count();
-            self.nodes.pop_back();
+            self.remove_end(End::Back);
+        }
+        if rest > 0 {
+            self.before_change_at(End::Back);
         }
         if rest > 0
             && let Some(Node::Packed { count, pack }) = self.nodes.back_mut()
@@ -424,6 +503,87 @@ impl Quicklist {
     }
 }
 
+/// Changes of nodes, of which readers are told.
+impl Quicklist {
+    #[inline]
+    fn before_change(&mut self, at: usize) {
+        if let Some(readers) = &mut self.readers {
+            readers.before_change(at, &self.nodes[at]);
+        }
+    }
+
+    #[inline]
+    fn before_change_at(&mut self, end: End) {
+        if self.readers.is_some() && !self.nodes.is_empty() {
+            self.before_change(match end {
+                End::Front => 0,
+                End::Back => self.nodes.len() - 1,
+            });
+        }
+    }
+
+    #[inline]
+    fn insert_node(&mut self, at: usize, node: Node) {
+        self.nodes.insert(at, node);
+        if let Some(readers) = &mut self.readers {
+            readers.inserted(at);
+        }
+    }
+
+    #[inline]
+    fn remove_end(&mut self, end: End) {
+        let (at, node) = match end {
+            End::Front => (0, self.nodes.pop_front()),
+            End::Back => (self.nodes.len().saturating_sub(1), self.nodes.pop_back()),
+        };
+        if let Some(readers) = &mut self.readers
+            && let Some(node) = node
+        {
+            readers.removed(at, node);
+        }
+    }
+
+    fn replace_node(&mut self, at: usize, node: Node) {
+        let old = std::mem::replace(&mut self.nodes[at], node);
+        if let Some(readers) = &mut self.readers {
+            readers.replaced(at, old);
+        }
+    }
+
+    pub(super) fn begin_reader(&mut self) -> ReaderId {
+        let readers = self.readers.get_or_insert_with(|| Box::new(Readers::new()));
+        readers.begin(self.nodes.len())
+    }
+
+    pub(super) fn read_some(
+        &mut self,
+        id: ReaderId,
+        max_bytes: usize,
+        visit: &mut dyn FnMut(NodeRef<'_>),
+    ) -> bool {
+        match &mut self.readers {
+            Some(readers) => readers.read_some(id, &self.nodes, max_bytes, visit),
+            None => true,
+        }
+    }
+
+    pub(super) fn end_reader(&mut self, id: ReaderId) -> Option<ListRemains> {
+        let readers = self.readers.as_mut()?;
+        let remains = readers.end(id);
+        if readers.is_empty() {
+            self.readers = None;
+        }
+        Some(remains)
+    }
+
+    #[cfg(test)]
+    pub(super) fn check_readers(&self) {
+        if let Some(readers) = &self.readers {
+            readers.check_invariants(self.nodes.len());
+        }
+    }
+}
+
 /// Removes up to `most` elements equal to `needle`, the first or the last of them.
 pub(super) fn remove_matching(
     pack: &mut Listpack,
@@ -431,6 +591,13 @@ pub(super) fn remove_matching(
     most: usize,
     needle: &Needle<'_>,
 ) -> usize {
+    let hits = matching(pack, end, most, needle);
+    pack.remove_all(&hits);
+    hits.len()
+}
+
+/// Where up to `most` elements equal to `needle` are, the first or the last of them, ascending.
+fn matching(pack: &Listpack, end: End, most: usize, needle: &Needle<'_>) -> Vec<Pos> {
     let mut hits: Vec<Pos> = Vec::new();
     match end {
         End::Front => {
@@ -455,6 +622,5 @@ pub(super) fn remove_matching(
             hits.reverse();
         }
     }
-    pack.remove_all(&hits);
-    hits.len()
+    hits
 }

@@ -11,6 +11,7 @@ use crate::error::{Outcome, ReplyError, texts};
 use keyspace::IntText;
 use keyspace::journal::NotifyClass;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 pub fn bitfield(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let steps = parse(ctx, &args[2..])?;
@@ -43,14 +44,14 @@ fn read(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
 }
 
 fn write(ctx: &mut Ctx<'_>, key: &[u8], steps: &[Step]) -> Outcome {
-    let bit_count = steps
+    let changes: SmallVec<[Range<usize>; 4]> = steps
         .iter()
         .filter(|s| s.writes())
-        .map(|s| s.field.end())
-        .max()
-        .unwrap_or(0);
-    let buffer = ctx.engine.keyspace.string_buffer(ctx.session.db, key)?;
-    let len = bit_count.div_ceil(8) as usize;
+        .map(|s| s.field.byte_range())
+        .collect();
+    let keyspace = &mut ctx.engine.keyspace;
+    let buffer = keyspace.string_buffer(ctx.session.db, key, &changes)?;
+    let len = changes.iter().map(|range| range.end).max().unwrap_or(0);
     let grows = len > buffer.len();
     if grows {
         buffer.resize(len);
@@ -88,8 +89,9 @@ struct Field {
 }
 
 impl Field {
-    fn end(&self) -> u64 {
-        self.offset + u64::from(self.width)
+    fn byte_range(&self) -> Range<usize> {
+        let end = self.offset + u64::from(self.width);
+        (self.offset / 8) as usize..end.div_ceil(8) as usize
     }
 
     fn load(&self, bytes: &[u8]) -> i64 {

@@ -33,8 +33,8 @@ pub fn setbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         _ => return Err(ReplyError::new("ERR bit is not an integer or out of range")),
     };
     let (db, key) = (ctx.db(), args[1]);
-    let buffer = ctx.keys().string_buffer(db, key)?;
     let index = (offset >> 3) as usize;
+    let buffer = ctx.keys().string_buffer(db, key, &[index..index + 1])?;
     let grows = index >= buffer.len();
     if grows {
         buffer.resize(index + 1);

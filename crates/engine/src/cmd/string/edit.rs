@@ -62,7 +62,7 @@ pub fn append(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         }
         Some(len) => {
             check_len(ctx, len as i64, tail)?;
-            let buffer = ctx.keys().string_buffer(db, key)?;
+            let buffer = ctx.keys().string_buffer(db, key, &[])?;
             buffer.push_slice(tail);
             buffer.len()
         }
@@ -89,7 +89,7 @@ pub fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     check_len(ctx, offset, value)?;
     let start = offset as usize;
     let end = start + value.len();
-    let buffer = ctx.keys().string_buffer(db, key)?;
+    let buffer = ctx.keys().string_buffer(db, key, &[start..end])?;
     if buffer.len() < end {
         buffer.resize(end);
     }
