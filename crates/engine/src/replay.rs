@@ -200,7 +200,7 @@ impl Engine {
             }
             let consumed = replay.session.parser.consumed();
             replay.consumed = base + consumed as u64;
-            self.settle_replay(host);
+            self.settle_load(host);
             match stop {
                 Stop::Full => {}
                 Stop::NeedsMore(need) => {
@@ -310,7 +310,7 @@ impl Engine {
     }
 
     fn end_replaying(&mut self, saved: Saved, host: &mut dyn Host) {
-        self.settle_replay(host);
+        self.settle_load(host);
         self.effects.enabled = saved.recording;
         let keyspace = &mut self.keyspace;
         keyspace.journal.track_removals = saved.removals;
@@ -318,16 +318,6 @@ impl Engine {
         keyspace.expired_keys = saved.expired_keys;
         keyspace.stats = saved.stats;
         keyspace.touch = saved.touch;
-    }
-
-    /// What commands did concerns watched keys alone.
-    fn settle_replay(&mut self, host: &mut dyn Host) {
-        if self.keyspace.journal.has_news() {
-            self.forget_news();
-        }
-        if !self.keyspace.garbage.is_empty() {
-            self.drop_garbage(host);
-        }
     }
 
     /// Data that came from a file is no news to anybody but those who watch keys.

@@ -28,8 +28,9 @@ pub struct Settings {
     pub query_buffer_limit_bytes: usize,
     pub requires_password: bool,
     pub rdb_version: u16,
-    /// RESTORE looks at payloads in depth.
+    /// RESTORE looks at payloads in depth, loading at files.
     pub sanitize_payloads: bool,
+    pub sanitize_files: bool,
     pub slowlog_threshold_us: i64,
     pub latency_tracking: bool,
     pub hide_user_data: bool,
@@ -63,6 +64,7 @@ impl Settings {
             query_buffer_limit_bytes: config.client_query_buffer_limit,
             rdb_version: config.rdb_version,
             sanitize_payloads: config.sanitize_dump_payload != SanitizeDumpPayload::No,
+            sanitize_files: config.sanitize_dump_payload == SanitizeDumpPayload::Yes,
             requires_password: !config.requirepass.as_bytes().is_empty(),
             slowlog_threshold_us: config.slowlog_log_slower_than,
             latency_tracking: config.latency_tracking,

@@ -48,18 +48,29 @@ pub fn restore<'a>(
     deep: bool,
     room: &'a mut Vec<u8>,
 ) -> Result<Loaded<'a>, RestoreError> {
+    if let Some((summed, sum)) = payload.split_last_chunk::<{ format::CHECKSUM_BYTES }>() {
+        let mut found = Checksum::new();
+        found.update(summed);
+        if found.value().to_le_bytes() != *sum {
+            return Err(RestoreError::VersionOrChecksum);
+        }
+    }
+    restore_unsummed(payload, limits, deep, room)
+}
+
+/// As [`restore`], whatever the payload's checksum says.
+pub fn restore_unsummed<'a>(
+    payload: &'a [u8],
+    limits: &LoadLimits,
+    deep: bool,
+    room: &'a mut Vec<u8>,
+) -> Result<Loaded<'a>, RestoreError> {
     let (body, footer) = payload
         .split_last_chunk::<FOOTER_BYTES>()
         .ok_or(RestoreError::VersionOrChecksum)?;
-    let (version, sum) = footer.split_at(2);
-    let version = u16::from_le_bytes([version[0], version[1]]);
+    let version = u16::from_le_bytes([footer[0], footer[1]]);
     let is_valkey = version == format::VERSION_VALKEY;
     if version > limits.max_version && !is_valkey {
-        return Err(RestoreError::VersionOrChecksum);
-    }
-    let mut found = Checksum::new();
-    found.update(&payload[..payload.len() - format::CHECKSUM_BYTES]);
-    if found.value().to_le_bytes() != sum {
         return Err(RestoreError::VersionOrChecksum);
     }
     let limits = LoadLimits { deep, ..*limits };

@@ -26,7 +26,7 @@ mod ziplist;
 
 pub use access::AccessInfo;
 pub use decode::Decoder;
-pub use dump::{dump, restore};
+pub use dump::{dump, restore, restore_unsummed};
 pub use encode::{EncodeOptions, Encoder, Segment};
 pub use error::{Collection, Doing, LoadError, ModuleName, Reason, RestoreError};
 pub use event::{ChecksumFound, Event, Loaded};

@@ -6,7 +6,7 @@
 
 use super::sink::PlainSink;
 use super::snapshot::{Begin, Purpose, Snapshot};
-use super::{encode_options, rdb_sink};
+use super::{encode_options, rdb_encoder, rdb_sink};
 use crate::outside::{Disk, DiskJob, Outside, SnapshotId};
 use aof::CommandSink;
 use aof::machine::{Aof, Done, Event, Fsync, Info, Level, LoadedSizes, Now};
@@ -281,7 +281,7 @@ fn log_level(level: Level) -> LogLevel {
 /// A base file without keys.
 fn empty_rdb<O: Outside + ?Sized>(engine: &Engine, outside: &mut O) -> Vec<u8> {
     let options = encode_options(&engine.config);
-    let mut encoder = super::rdb_encoder(engine, outside, &options, true);
+    let mut encoder = rdb_encoder(engine, outside, &options, true);
     encoder.footer();
     let mut bytes = Vec::new();
     rdb::Packer::new(&options).pack(encoder.take(), &mut bytes);

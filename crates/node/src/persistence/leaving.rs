@@ -89,6 +89,26 @@ impl Persistence {
         Ok(())
     }
 
+    /// Waits until the AOF's files are as the machine wants them and hold everything; a rewrite's
+    /// base that is being written may go on. False if they cannot get there.
+    pub(super) fn settle_append<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) -> bool {
+        if !self.flush_append(engine, outside) {
+            return false;
+        }
+        while !self.append.is_settled() {
+            if !self.append.last_write_ok() {
+                return false;
+            }
+            self.wait_for_disk(engine, outside);
+            self.append.drive(engine, outside);
+        }
+        true
+    }
+
     /// Waits until every effect so far is on the disk; false if it cannot get there.
     pub(super) fn flush_append<O: Outside + ?Sized>(
         &mut self,

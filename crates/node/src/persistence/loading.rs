@@ -14,7 +14,7 @@ use crate::NodeHost;
 use crate::outside::{Outside, ReadFile};
 use aof::machine::LoadedSizes;
 use engine::host::LogLevel;
-use engine::{Engine, LoadingInfo, Replay};
+use engine::{Engine, LoadEntry, LoadOutcome, LoadPolicy, LoadingInfo, Replay};
 use rdb::{ChecksumFound, Decoder, Event};
 
 /// How long a load goes on between two looks at the clients.
@@ -450,28 +450,28 @@ impl Loader {
                 expiry_ms,
                 access,
             } => {
-                // In an AOF, a command behind may still refer to the key.
-                let drops_expired = part.kind == PartKind::Rdb;
-                if drops_expired && expiry_ms.is_some_and(|at| at < engine.keyspace.now_ms()) {
-                    self.loaded.expired += 1;
-                    return Ok(());
-                }
-                let access = match access {
-                    rdb::AccessInfo::None => None,
-                    rdb::AccessInfo::IdleSeconds(s) => Some(engine.keyspace.access_bits_for_idle(s)),
-                    rdb::AccessInfo::Frequency(f) => {
-                        Some(engine.keyspace.access_bits_for_frequency(f))
-                    }
+                let policy = LoadPolicy {
+                    // In an AOF, a command behind may still refer to the key.
+                    keep_expired: part.kind != PartKind::Rdb,
+                    replace: self.options.merge,
                 };
-                if self.options.merge {
-                    engine.keyspace.delete(db, key);
+                let entry = LoadEntry {
+                    db,
+                    key,
+                    value,
+                    expiry_ms,
+                    access,
+                };
+                match engine.load_entry(entry, policy) {
+                    LoadOutcome::Added => self.loaded.keys += 1,
+                    LoadOutcome::Expired => self.loaded.expired += 1,
+                    LoadOutcome::Duplicate => {
+                        let (_, outside) = host.parts();
+                        let text = format!("RDB has duplicated key '{}' in DB {db}", shown(key));
+                        return Err(fail(outside, &text));
+                    }
+                    LoadOutcome::NoSuchDb => check_db(db, engine, host)?,
                 }
-                if !engine.keyspace.load(db, key, value, expiry_ms, access) {
-                    let (_, outside) = host.parts();
-                    let text = format!("RDB has duplicated key '{}' in DB {db}", shown(key));
-                    return Err(fail(outside, &text));
-                }
-                self.loaded.keys += 1;
             }
             Event::Empty { key, .. } => {
                 self.empty += 1;

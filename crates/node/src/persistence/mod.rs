@@ -14,9 +14,11 @@
 //! `loading.rs` the way back. Knows no file and no clock ([`Outside`]). Tests: `tests/`.
 
 mod append;
+mod finding;
 mod info;
 mod leaving;
 mod loading;
+mod reloading;
 mod saving;
 mod sink;
 mod snapshot;
@@ -25,15 +27,18 @@ use crate::outside::{DiskDone, DiskJob, Outside, SnapshotId};
 use append::Append;
 use config::Config;
 use engine::host::LogLevel;
-use engine::{Engine, ReplyError};
+use loading::LoadOptions;
+use engine::{Engine, LoadingInfo, ReplyError};
 use keyspace::snapshot::Sink;
 use rdb::{EncodeOptions, Encoder};
 use saving::Saving;
 use sink::{Access, RdbSink};
 use snapshot::{Begin, Purpose, Snapshot};
 
-pub use leaving::{Leave, Left};
-pub use loading::{Loaded, Loader};
+pub use leaving::SHUTDOWN_FAILED;
+pub use finding::Origin;
+pub use loading::{LoadFailed, Loaded, Loader, Step};
+pub use reloading::reload;
 
 const MISCONF_RDB: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
@@ -51,20 +56,76 @@ pub struct Persistence {
     requested: Option<Request>,
     save_scheduled: bool,
     next_id: u64,
-    /// Peak of what writes made the snapshot hold beside the data, for `current_cow_size`.
+    loading: Option<LoadingInfo>,
     loaded: Loaded,
     done: Vec<DiskDone>,
 }
 
+/// Loading the data set.
 impl Persistence {
-    pub fn new(config: &Config, now_ms: i64) -> Persistence {
+    /// Finds what to load at the start. The caller steps the loader to its end, with
+    /// [`Persistence::loading_goes_on`] after each step, then calls [`Persistence::loaded`].
+    pub fn begin_loading<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) -> Result<(Origin, Loader), LoadFailed> {
+        let (origin, parts) = finding::find(&engine.config, self.append.names(), outside)?;
+        let loader = Loader::new(parts, LoadOptions::default(), outside);
+        engine.loading = true;
+        self.loading_goes_on(&loader, outside);
+        Ok((origin, loader))
+    }
+
+    /// For INFO.
+    pub fn loading_goes_on<O: Outside + ?Sized>(&mut self, loader: &Loader, outside: &mut O) {
+        self.loading = Some(loader.info(outside.unix_ms()));
+    }
+
+    /// Everything is loaded: the AOF goes on from there.
+    pub fn finish_loading<O: Outside + ?Sized>(
+        &mut self,
+        origin: Origin,
+        loader: &Loader,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) {
+        self.note_loaded(loader, engine);
+        match origin {
+            Origin::Rdb => {}
+            Origin::Aof(manifest) => {
+                self.append.start(manifest, loader.sizes(), engine, outside)
+            }
+            Origin::RdbIntoAof => {
+                self.append.switch(true, outside);
+                self.requested = Some(Request::Rewrite);
+            }
+        }
+        self.append.drive(engine, outside);
+    }
+
+    fn note_loaded(&mut self, loader: &Loader, engine: &mut Engine) {
+        engine.loading = false;
+        self.loading = None;
+        self.loaded = loader.loaded();
+    }
+
+    /// Whether the AOF's files could not be opened after loading: the server must not go on.
+    pub fn start_failed(&self) -> bool {
+        self.append.start_failed()
+    }
+}
+
+impl Persistence {
+    pub fn new(config: &Config, process_id: u32, now_ms: i64) -> Persistence {
         Persistence {
             saving: Saving::new(now_ms),
-            append: Append::new(config),
+            append: Append::new(config, process_id),
             snapshot: None,
             requested: None,
             save_scheduled: false,
             next_id: 1,
+            loading: None,
             loaded: Loaded::default(),
             done: Vec::new(),
         }
@@ -160,12 +221,7 @@ impl Persistence {
 
     /// FLUSHALL has emptied everything: what is being saved is gone, and the file is to say so.
     pub fn flushed_all<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
-        if self.snapshot.as_ref().is_some_and(|s| s.purpose != Purpose::AofBase) {
-            self.abort_snapshot(engine, outside);
-        }
-        if self.requested == Some(Request::Save) {
-            self.requested = None;
-        }
+        self.abort_save(engine, outside);
         if engine.config.save.is_empty() {
             return;
         }
@@ -183,9 +239,20 @@ impl Persistence {
     pub fn end_of_turn<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
         // Effects first: a snapshot that begins below must not contain what the old file lacks.
         self.append.take_effects(engine, outside);
+        // What the disk has done meanwhile may release this turn's replies.
         self.collect_done(engine, outside);
         self.start_requested(engine, outside);
+        // All of the above may have given the machine something to do.
         self.append.drive(engine, outside);
+        if self.append.take_abort_rewrite()
+            && self.snapshot.as_ref().is_some_and(|s| s.purpose == Purpose::AofBase)
+        {
+            outside.log(
+                LogLevel::Notice,
+                &format!("Killing running AOF rewrite child: {}", outside.process_id()),
+            );
+            self.abort_snapshot(engine, outside);
+        }
         self.refuse_writes_if_needed(engine);
     }
 
@@ -203,7 +270,7 @@ impl Persistence {
     }
 
     /// Whether the next turn should come at once, and otherwise when at the latest.
-    pub fn next_timeout_ms(&self, now_ms: i64) -> Option<i64> {
+    pub fn next_timeout_ms(&self, now_ms: i64, now_ns: u64) -> Option<i64> {
         let snapshot = self.snapshot.as_ref().and_then(|snapshot| {
             if snapshot.wants_step(now_ms) {
                 Some(0)
@@ -212,7 +279,11 @@ impl Persistence {
             }
         });
         let requested = self.requested.map(|_| 0);
-        [snapshot, requested, self.append.next_timeout_ms(now_ms)]
+        let append = self
+            .append
+            .due_ns()
+            .map(|due_ns| due_ns.saturating_sub(now_ns).div_ceil(1_000_000) as i64);
+        [snapshot, requested, append]
             .into_iter()
             .flatten()
             .min()
@@ -301,7 +372,7 @@ impl Persistence {
         done: DiskDone,
     ) {
         match done {
-            DiskDone::Aof(done) => self.append.on_done(engine, outside, done),
+            DiskDone::Aof(done) => self.append.on_done(done, outside),
             DiskDone::SnapshotWritten { id, bytes } => {
                 if let Some(snapshot) = self.snapshot.as_mut().filter(|s| s.id == id) {
                     snapshot.written(bytes);
@@ -342,7 +413,7 @@ impl Persistence {
                     "Background saving terminated with success",
                 );
             }
-            Purpose::AofBase => self.append.base_done(engine, outside, file_bytes, seconds),
+            Purpose::AofBase => self.append.base_done(file_bytes, outside),
         }
     }
 
@@ -366,12 +437,20 @@ impl Persistence {
         let is_base = snapshot.purpose == Purpose::AofBase;
         snapshot.give_up(engine);
         if is_base {
-            self.append.base_failed(outside, seconds);
+            self.append.base_failed(outside);
         } else {
             outside.log(LogLevel::Warning, "Background saving error");
             self.saving.failed();
             self.saving.last_duration_s = seconds;
         }
+    }
+
+    /// Gives up the save of an RDB file that is under way.
+    fn abort_save<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        if self.snapshot.as_ref().is_some_and(|s| s.purpose != Purpose::AofBase) {
+            self.abort_snapshot(engine, outside);
+        }
+        self.requested.take_if(|request| *request == Request::Save);
     }
 
     /// Gives up the snapshot under way, if there is one, and removes its file.
@@ -405,13 +484,16 @@ impl Persistence {
         match name {
             "appendonly" => {
                 self.append.switch(config.appendonly, outside);
+                if config.appendonly && self.snapshot.is_none() && self.requested.is_none() {
+                    self.requested = Some(Request::Rewrite);
+                }
                 Ok(())
             }
             "dir" if self.append.is_on() => Err(
                 "the append only file is on: turn it off before moving to another directory".into(),
             ),
             _ => {
-                self.append.configure(config);
+                self.append.configure(config, outside);
                 Ok(())
             }
         }
@@ -448,13 +530,13 @@ fn encode_options(config: &Config) -> EncodeOptions {
     }
 }
 
-/// A sink for an RDB file, its header written: what it is, and how many keys each database has.
-fn rdb_sink<O: Outside + ?Sized>(
+/// An encoder that has written what the file is, and how many keys each database has.
+fn rdb_encoder<O: Outside + ?Sized>(
     engine: &Engine,
     outside: &mut O,
     options: &EncodeOptions,
     is_aof_base: bool,
-) -> Box<dyn Sink> {
+) -> Encoder {
     let mut encoder = Encoder::new(options);
     let created = (outside.unix_ms() / 1000).to_string();
     let memory = outside.used_memory().to_string();
@@ -471,6 +553,16 @@ fn rdb_sink<O: Outside + ?Sized>(
             encoder.resize_db(db, keys.len() as u64, keys.volatile_len() as u64);
         }
     }
+    encoder
+}
+
+fn rdb_sink<O: Outside + ?Sized>(
+    engine: &Engine,
+    outside: &mut O,
+    options: &EncodeOptions,
+    is_aof_base: bool,
+) -> Box<dyn Sink> {
+    let encoder = rdb_encoder(engine, outside, options, is_aof_base);
     let policy = engine.config.maxmemory_policy.as_str();
     let access = match policy {
         "allkeys-lfu" | "volatile-lfu" => Access::Frequency,

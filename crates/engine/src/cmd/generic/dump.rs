@@ -7,9 +7,9 @@
 
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
-use crate::rdb_pending::{self as rdb, Loaded, RestoreError};
 use keyspace::journal::NotifyClass;
-use keyspace::{ExpiredKeys, Expiry, IntText};
+use keyspace::{ExpiredKeys, IntText};
+use rdb::{AccessInfo, EncodeOptions, Loaded, RestoreError};
 
 const BUSY_KEY: ReplyError = ReplyError::new("BUSYKEY Target key name already exists.");
 const BAD_TTL: ReplyError = ReplyError::new("ERR Invalid TTL value, must be >= 0");
@@ -20,26 +20,23 @@ const BAD_ENVELOPE: ReplyError = ReplyError::new("ERR DUMP payload version or ch
 const BAD_DATA: ReplyError = ReplyError::new("ERR Bad data format");
 
 pub fn dump(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
-    let version = ctx.settings().rdb_version;
+    let options = EncodeOptions {
+        version: ctx.settings().rdb_version,
+        compress: ctx.engine.config.rdbcompression,
+        checksum: true,
+    };
     match ctx.engine.keyspace.read(ctx.session.db, args[1]) {
-        Some(entry) => ctx.out.bulk(&rdb::dump(entry, version)),
+        Some(entry) => ctx.out.bulk(&rdb::dump(entry, &options)),
         None => ctx.out.null(),
     }
     Ok(())
-}
-
-/// How the restored value was last used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Access {
-    IdleSeconds(u64),
-    Frequency(u8),
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 struct RestoreOptions {
     replace: bool,
     absolute: bool,
-    access: Option<Access>,
+    access: AccessInfo,
 }
 
 impl RestoreOptions {
@@ -52,14 +49,14 @@ impl RestoreOptions {
                 parsed.replace = true;
             } else if is("ABSTTL") {
                 parsed.absolute = true;
-            } else if is("IDLETIME") && !matches!(parsed.access, Some(Access::Frequency(_))) {
+            } else if is("IDLETIME") && !matches!(parsed.access, AccessInfo::Frequency(_)) {
                 let number = parse_int(rest.next().ok_or(texts::SYNTAX)?)?;
                 let idle_s = u64::try_from(number).map_err(|_| BAD_IDLE_TIME)?;
-                parsed.access = Some(Access::IdleSeconds(idle_s));
-            } else if is("FREQ") && !matches!(parsed.access, Some(Access::IdleSeconds(_))) {
+                parsed.access = AccessInfo::IdleSeconds(idle_s);
+            } else if is("FREQ") && !matches!(parsed.access, AccessInfo::IdleSeconds(_)) {
                 let number = parse_int(rest.next().ok_or(texts::SYNTAX)?)?;
                 let frequency = u8::try_from(number).map_err(|_| BAD_FREQUENCY)?;
-                parsed.access = Some(Access::Frequency(frequency));
+                parsed.access = AccessInfo::Frequency(frequency);
             } else {
                 return Err(texts::SYNTAX);
             }
@@ -82,18 +79,26 @@ pub fn restore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     if ttl_ms < 0 {
         return Err(BAD_TTL);
     }
-    let value = decode(ctx, args[3])?;
+    let mut room = Vec::new();
+    let value = decode(ctx, args[3], &mut room)?;
     let at_ms = match ttl_ms {
         0 => None,
         _ if options.absolute => Some(ttl_ms),
         _ => Some(ttl_ms.saturating_add(ctx.now_ms())),
     };
+    let is_replaced = options.replace && ctx.keys().delete(db, key);
     if at_ms.is_some_and(|at_ms| has_passed(ctx, at_ms)) {
-        delete_replaced(ctx, key);
+        if is_replaced {
+            tell_deletion(ctx, key);
+        }
     } else {
-        store(ctx, key, value, at_ms);
-        set_access(ctx, key, options.access);
+        let access = ctx.engine.access_bits(options.access);
+        ctx.keys().load(db, key, value, at_ms, access);
+        ctx.keys().journal.ready(db, key);
         ctx.modified(key);
+        if !is_replaced {
+            ctx.notify(NotifyClass::NEW, "new", key);
+        }
         ctx.notify(NotifyClass::GENERIC, "restore", key);
         if let Some(at_ms) = at_ms.filter(|_| !options.absolute) {
             propagate_absolute(ctx, args, at_ms);
@@ -103,18 +108,22 @@ pub fn restore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     Ok(())
 }
 
-fn decode(ctx: &Ctx<'_>, payload: &[u8]) -> Result<Loaded, ReplyError> {
+fn decode<'a>(
+    ctx: &Ctx<'_>,
+    payload: &'a [u8],
+    room: &'a mut Vec<u8>,
+) -> Result<Loaded<'a>, ReplyError> {
     let engine = &ctx.engine;
-    let limits = rdb::LoadLimits;
-    rdb::restore(
-        payload,
-        &limits,
-        engine.settings.sanitize_payloads,
-        !engine.debug.skip_checksums,
-    )
-    .map_err(|error| match error {
-        RestoreError::Envelope => BAD_ENVELOPE,
-        RestoreError::Data(_) => BAD_DATA,
+    let limits = engine.load_limits();
+    let deep = engine.settings.sanitize_payloads;
+    let restored = if engine.debug.skip_checksums {
+        rdb::restore_unsummed(payload, &limits, deep, room)
+    } else {
+        rdb::restore(payload, &limits, deep, room)
+    };
+    restored.map_err(|error| match error {
+        RestoreError::VersionOrChecksum => BAD_ENVELOPE,
+        RestoreError::BadData(_) => BAD_DATA,
     })
 }
 
@@ -123,35 +132,16 @@ fn has_passed(ctx: &Ctx<'_>, at_ms: i64) -> bool {
     at_ms <= ctx.now_ms() && ctx.engine.keyspace.expired_keys == ExpiredKeys::Delete
 }
 
-/// What was restored has expired already: what it was to replace goes all the same.
-fn delete_replaced(ctx: &mut Ctx<'_>, key: &[u8]) {
-    let db = ctx.db();
-    if ctx.keys().delete(db, key) {
-        ctx.modified(key);
-        ctx.notify(NotifyClass::GENERIC, "del", key);
-        let verb: &[u8] = if ctx.settings().lazyfree_server_del {
-            b"UNLINK"
-        } else {
-            b"DEL"
-        };
-        ctx.propagate_as(&[verb, key]);
-    }
-}
-
-fn store(ctx: &mut Ctx<'_>, key: &[u8], value: Loaded, at_ms: Option<i64>) {
-    let db = ctx.db();
-    let expiry = at_ms.map_or(Expiry::Clear, Expiry::At);
-    let keyspace = ctx.keys();
-    match value {
-        Loaded::Int(number) => keyspace.set_int(db, key, number, expiry),
-        Loaded::Bytes(bytes) => keyspace.set_string(db, key, &bytes, expiry),
-        Loaded::Value(value) => keyspace.put(db, key, value, at_ms),
-    }
-}
-
-fn set_access(ctx: &mut Ctx<'_>, key: &[u8], access: Option<Access>) {
-    let keyspace = &mut ctx.engine.keyspace;
-    let _ = (keyspace, key, access);
+/// What was restored has expired already: what it was to replace is gone all the same.
+fn tell_deletion(ctx: &mut Ctx<'_>, key: &[u8]) {
+    ctx.modified(key);
+    ctx.notify(NotifyClass::GENERIC, "del", key);
+    let verb: &[u8] = if ctx.settings().lazyfree_server_del {
+        b"UNLINK"
+    } else {
+        b"DEL"
+    };
+    ctx.propagate_as(&[verb, key]);
 }
 
 fn propagate_absolute(ctx: &mut Ctx<'_>, args: Args<'_>, at_ms: i64) {
@@ -179,10 +169,10 @@ mod tests {
         let expected = RestoreOptions {
             replace: true,
             absolute: true,
-            access: Some(Access::IdleSeconds(7)),
+            access: AccessInfo::IdleSeconds(7),
         };
         assert_eq!(parse("absttl IDLETIME 3 replace idletime 7"), Ok(expected));
-        let frequency = Some(Access::Frequency(255));
+        let frequency = AccessInfo::Frequency(255);
         assert_eq!(parse("freq 255").map(|o| o.access), Ok(frequency));
         assert_eq!(parse("freq 1 idletime 1"), Err(texts::SYNTAX));
         assert_eq!(parse("idletime"), Err(texts::SYNTAX));
