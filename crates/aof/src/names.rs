@@ -9,7 +9,7 @@
 //! appendonlydir/appendonly.aof.3.incr.aof         everything since
 //! appendonlydir/temp-appendonly.aof.incr          collects until a first base is done
 //! appendonlydir/temp-appendonly.aof.manifest      becomes the manifest by rename
-//! temp-rewriteaof-bg-<pid>.aof                    becomes a base by rename
+//! temp-rewriteaof-bg-<pid>-<n>.aof                becomes a base by rename
 //! ```
 //!
 //! Tests are at the bottom.
@@ -64,9 +64,10 @@ impl Names {
         [b"temp-", &self.with_suffix(".incr")[..]].concat()
     }
 
-    /// Where the caller writes a new base; beside the directory, not in it.
-    pub fn temp_base(&self) -> Vec<u8> {
-        format!("temp-rewriteaof-bg-{}.aof", self.pid).into_bytes()
+    /// Where the caller writes a new base; beside the directory, not in it. Each rewrite has its
+    /// own, because what one left behind may be removed while the next one writes.
+    pub fn temp_base(&self, rewrite_number: u64) -> Vec<u8> {
+        format!("temp-rewriteaof-bg-{}-{rewrite_number}.aof", self.pid).into_bytes()
     }
 
     /// The path of a name within the directory.
@@ -160,7 +161,7 @@ mod tests {
         assert_eq!(text(names.manifest()), "appendonly.aof.manifest");
         assert_eq!(text(names.temp_manifest()), "temp-appendonly.aof.manifest");
         assert_eq!(text(names.temp_incr()), "temp-appendonly.aof.incr");
-        assert_eq!(text(names.temp_base()), "temp-rewriteaof-bg-7.aof");
+        assert_eq!(text(names.temp_base(2)), "temp-rewriteaof-bg-7-2.aof");
         assert_eq!(text(names.path(b"x")), "appendonlydir/x");
     }
 

@@ -65,7 +65,7 @@ impl Aof {
                 name.escape_ascii()
             ));
             steps.push(Op::Replace {
-                temp: self.names.temp_base(),
+                temp: self.names.temp_base(0),
                 path: self.names.path(&name),
                 bytes: empty_base,
             });
@@ -112,6 +112,8 @@ impl Aof {
                 path: self.names.path(&name.unwrap_or_default()),
                 truncate: true,
             },
+            // A leftover of that name must not come back with its old content.
+            Op::Sync { file },
             self.sync_dir(),
             self.persist(&manifest),
         ];
@@ -127,6 +129,7 @@ impl Aof {
                 path: self.names.path(&self.names.temp_incr()),
                 truncate: true,
             });
+            steps.push(Op::Sync { file });
         }
         self.run(Goal::Prepare { file }, steps);
     }

@@ -27,6 +27,7 @@ pub(super) struct Rewrite {
     /// The base holds the stream up to here.
     cut_offset: u64,
     rdb_preamble: bool,
+    temp_base: Vec<u8>,
     base_bytes: Option<u64>,
     /// Over, but for a script that must come to its end.
     cancelled: bool,
@@ -161,25 +162,27 @@ impl Aof {
             }
             Kind::BaseOnly => {}
         }
+        self.rewrites += 1;
+        let temp_base = self.names.temp_base(self.rewrites);
         self.rewrite = Some(Rewrite {
             kind,
             phase: Phase::Preparing,
             started_us: now.mono_us,
             cut_offset: self.appended,
             rdb_preamble: self.config.use_rdb_preamble,
+            temp_base: temp_base.clone(),
             base_bytes: None,
             cancelled: false,
         });
         self.scheduled = false;
         self.select_wanted |= kind != Kind::BaseOnly;
-        self.rewrites += 1;
         let pid = self.names.pid();
         self.notice(format!(
             "Background append only file rewriting started by pid {pid}"
         ));
         self.advance(now);
         Ok(RewriteStart {
-            temp_path: self.names.temp_base(),
+            temp_path: temp_base,
             rdb_preamble: self.config.use_rdb_preamble,
             timestamp_s: self.config.timestamp_enabled.then_some(now.unix_s),
         })
@@ -247,7 +250,8 @@ impl Aof {
                 };
                 rewrite.phase = Phase::Committing;
                 let rdb_preamble = rewrite.rdb_preamble;
-                self.commit(kind, rdb_preamble, base_bytes);
+                let temp_base = rewrite.temp_base.clone();
+                self.commit(kind, rdb_preamble, temp_base, base_bytes);
             }
             // Committed; history is collected, then the rewrite is over.
             (Phase::Committing, _) => {
@@ -326,7 +330,7 @@ impl Aof {
 
     pub(super) fn commit_failed(&mut self, manifest: &Manifest, failed: &Op, now: Now) {
         let Some(rewrite) = &self.rewrite else { return };
-        let kind = rewrite.kind;
+        let (kind, temp_base) = (rewrite.kind, rewrite.temp_base.clone());
         // What was renamed before the failure goes; no manifest on the disk names it.
         let base = manifest
             .base
@@ -337,9 +341,8 @@ impl Aof {
             .last()
             .map(|incr| self.names.path(&incr.name));
         match failed {
-            Op::Rename { from, .. } if *from == self.names.temp_base() => {
-                let path = self.names.temp_base();
-                self.push(Op::Remove { path });
+            Op::Rename { from, .. } if *from == temp_base => {
+                self.push(Op::Remove { path: temp_base });
             }
             Op::Rename { .. } => self.remove_all([base, None]),
             _ if kind == Kind::Fresh => self.remove_all([base, incr]),
@@ -362,14 +365,13 @@ impl Aof {
         }
     }
 
-    fn commit(&mut self, kind: Kind, rdb_preamble: bool, base_bytes: u64) {
+    fn commit(&mut self, kind: Kind, rdb_preamble: bool, temp_base: Vec<u8>, base_bytes: u64) {
         let mut manifest = self.manifest.clone();
         if kind == Kind::Fresh {
             manifest.add_incr(&self.names);
         }
         let kept = usize::from(kind != Kind::BaseOnly);
         manifest.replace_base(&self.names, rdb_preamble, kept);
-        let temp_base = self.names.temp_base();
         self.begin_commit(manifest, temp_base, base_bytes, kind == Kind::Fresh);
     }
 
@@ -398,12 +400,12 @@ impl Aof {
 
     /// The base is the caller's until it is done, then it is ours to remove.
     fn tell_caller_to_abort(&mut self) {
-        match self.rewrite.as_ref().and_then(|rewrite| rewrite.base_bytes) {
-            Some(_) => {
-                let path = self.names.temp_base();
+        match &self.rewrite {
+            Some(rewrite) if rewrite.base_bytes.is_some() => {
+                let path = rewrite.temp_base.clone();
                 self.push(Op::Remove { path });
             }
-            None => self.events.push_back(Event::AbortRewrite),
+            _ => self.events.push_back(Event::AbortRewrite),
         }
     }
 
