@@ -13,3 +13,5 @@
 pub mod machine;
 pub mod manifest;
 pub mod names;
+pub mod rewrite;
+pub use rewrite::CommandSink;

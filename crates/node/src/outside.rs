@@ -58,7 +58,7 @@ pub enum DiskJob {
     SnapshotAbort {
         id: SnapshotId,
     },
-    Aof(aof::Action),
+    Aof(aof::machine::Action),
 }
 
 pub enum DiskDone {
@@ -71,13 +71,14 @@ pub enum DiskDone {
         action: &'static str,
         error: String,
     },
-    Aof(aof::Done),
+    Aof(aof::machine::Done),
 }
 
 pub trait Disk {
     fn submit(&mut self, job: DiskJob);
     fn take_done(&mut self, into: &mut Vec<DiskDone>);
-    /// As [`Disk::take_done`], waiting for at least one.
+    /// As [`Disk::take_done`], waiting for at least one, but only a little while: whoever waits may
+    /// have timers of its own.
     fn wait_done(&mut self, into: &mut Vec<DiskDone>);
 }
 

@@ -8,12 +8,14 @@ use crate::listen::{self, Listeners, Refused};
 use crate::load::path_of;
 use crate::start::{self, RESERVED_FDS};
 use config::{Config, Text};
+use crate::outside::{ServerOutside, level_of};
 use engine::host::{AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownRequest};
 use engine::{Engine, Host, PersistenceInfo, Reload, SessionId};
 use keyspace::Garbage;
+use node::persistence::SHUTDOWN_FAILED;
+use node::{NodeHost, Outside, Persistence};
 use runtime::background::Background;
-use runtime::clock::Clock;
-use runtime::log::{Level, Logger};
+use runtime::log::Level;
 use runtime::process::{self, Scope};
 use runtime::reactor::{ConnId, Reactor};
 use std::os::unix::ffi::OsStringExt;
@@ -44,24 +46,24 @@ pub struct Identity {
 
 /// The parts of the process that the host takes over.
 pub struct HostParts {
-    pub logger: &'static Logger,
     pub reactor: Reactor,
     pub listeners: Listeners,
     pub background: Background,
-    pub clock: Clock,
+    pub outside: ServerOutside,
 }
 
 pub struct ServerHost {
     pub reactor: Reactor,
     /// The process ends after this turn.
     pub ending: bool,
+    /// A signal asked for the end; it happens in the next housekeeping unless it is aborted.
+    ending_asked: Option<ShutdownRequest>,
     supervised: &'static str,
-    logger: &'static Logger,
     listeners: Listeners,
     background: Background,
     dropping: Arc<Dropping>,
-    clock: Clock,
-    epoch: Instant,
+    outside: ServerOutside,
+    persistence: Persistence,
     /// None before the first time, which is the first turn.
     renewed: Option<Instant>,
     config_file: Option<PathBuf>,
@@ -75,24 +77,23 @@ pub struct ServerHost {
 impl ServerHost {
     pub fn new(parts: HostParts, identity: Identity, config: &Config) -> ServerHost {
         let HostParts {
-            logger,
             reactor,
             listeners,
             background,
-            clock,
+            outside,
         } = parts;
-        let now = Instant::now();
+        let started_unix_ms = outside.clock.now().unix_ms();
         ServerHost {
             reactor,
             ending: false,
+            ending_asked: None,
             supervised: identity.supervised,
-            logger,
             listeners,
             background,
             dropping: Arc::default(),
-            started_unix_ms: clock.now().unix_ms(),
-            clock,
-            epoch: now,
+            started_unix_ms,
+            persistence: Persistence::new(config, std::process::id(), started_unix_ms),
+            outside,
             renewed: None,
             config_file: identity.config_file,
             title: identity.title,
@@ -103,7 +104,20 @@ impl ServerHost {
     }
 
     pub fn begin_turn(&mut self) {
-        self.clock.refresh();
+        self.outside.clock.refresh();
+    }
+
+    /// How long the next wait may last.
+    pub fn next_timeout_ms(&mut self, engine: &Engine) -> u64 {
+        let (now_ms, now_ns) = (self.outside.unix_ms(), self.outside.ticks_ns());
+        let persistence = self.persistence.next_timeout_ms(now_ms, now_ns);
+        let next = engine.next_timeout_ms();
+        persistence.map_or(next, |at| at.min(next)).max(0) as u64
+    }
+
+    /// Whether the AOF could not be opened at the start; the log says why.
+    pub fn append_failed(&self) -> bool {
+        self.persistence.start_failed()
     }
 
     /// The connection of a session that is still there.
@@ -112,11 +126,11 @@ impl ServerHost {
     }
 
     fn say(&self, level: Level, text: &str) {
-        self.logger.log(level, 'M', format_args!("{text}"));
+        self.outside.say(level, text);
     }
 
     pub fn is_verbose(&self) -> bool {
-        self.logger.is_enabled(Level::Verbose)
+        self.outside.logger().is_enabled(Level::Verbose)
     }
 
     pub fn log_ready(&self) {
@@ -170,6 +184,7 @@ impl ServerHost {
         process::set_title(title.trim_end());
     }
 
+    /// SIGTERM or SIGINT: as SHUTDOWN with the options that the configuration gives the signal.
     pub fn on_signal(&mut self, signal: i32, config: &Config) {
         let (name, flags) = match signal == runtime::signals::SIGINT {
             true => ("SIGINT", config.shutdown_on_sigint),
@@ -179,15 +194,38 @@ impl ServerHost {
             Level::Warning,
             &format!("Received {name} scheduling shutdown..."),
         );
-        if flags.contains(config::ShutdownFlags::SAVE) {
-            self.say(Level::Warning, NOT_SAVED);
-        }
-        self.end();
+        let has = |flag| flags.contains(flag);
+        let save = match (has(config::ShutdownFlags::SAVE), has(config::ShutdownFlags::NOSAVE)) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        };
+        self.ending_asked = Some(ShutdownRequest {
+            save,
+            now: has(config::ShutdownFlags::NOW),
+            force: has(config::ShutdownFlags::FORCE),
+        });
     }
 
-    fn end(&mut self) {
+    /// Ends the process if a signal asked for it.
+    pub fn end_if_asked(&mut self, engine: &mut Engine) {
+        if engine.debug.cron_paused {
+            return;
+        }
+        if let Some(request) = self.ending_asked.take()
+            && self.end(engine, request).is_err()
+        {
+            self.say(Level::Warning, SHUTDOWN_FAILED);
+            runtime::signals::cancel_shutdown();
+        }
+    }
+
+    fn end(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
         self.say(Level::Notice, "User requested shutdown...");
+        self.persistence
+            .prepare_to_end(engine, &mut self.outside, request)?;
         self.ending = true;
+        Ok(())
     }
 
     pub fn close_listeners(&mut self) {
@@ -209,7 +247,7 @@ impl ServerHost {
         }
         let opened = match config.port {
             0 => Ok(Vec::new()),
-            _ => listen::open_tcp(&mut self.reactor, config, self.logger),
+            _ => listen::open_tcp(&mut self.reactor, config, self.outside.logger()),
         };
         match opened {
             Ok(tcp) => {
@@ -226,7 +264,7 @@ impl ServerHost {
                 };
                 if previous.port != 0 {
                     self.listeners.tcp =
-                        listen::open_tcp(&mut self.reactor, &previous, self.logger)
+                        listen::open_tcp(&mut self.reactor, &previous, self.outside.logger())
                             .unwrap_or_default();
                 }
                 Err(Refused)
@@ -247,11 +285,6 @@ impl ServerHost {
     }
 }
 
-const NOT_SAVED: &str =
-    "Cannot save the data before exiting: persistence is not built in this release";
-
-const NOT_WIRED: &str = "persistence is not wired yet";
-
 /// Enters the directory; the option then names it as CONFIG GET shows it, from the root.
 fn enter(config: &mut Config) -> Result<(), String> {
     let entered = std::env::set_current_dir(path_of(config.dir.as_bytes()))
@@ -264,11 +297,11 @@ fn enter(config: &mut Config) -> Result<(), String> {
 impl Host for ServerHost {
     #[inline]
     fn ticks_ns(&mut self) -> u64 {
-        self.epoch.elapsed().as_nanos() as u64
+        self.outside.ticks_ns()
     }
 
     fn unix_us(&mut self) -> i64 {
-        self.clock.now().unix_us
+        self.outside.clock.now().unix_us
     }
 
     #[inline]
@@ -277,13 +310,7 @@ impl Host for ServerHost {
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
-        let level = match level {
-            LogLevel::Debug => Level::Debug,
-            LogLevel::Verbose => Level::Verbose,
-            LogLevel::Notice => Level::Notice,
-            LogLevel::Warning => Level::Warning,
-        };
-        self.say(level, text);
+        self.say(level_of(level), text);
     }
 
     fn process(&mut self) -> ProcessInfo {
@@ -378,8 +405,12 @@ impl Host for ServerHost {
                         .map_err(|Refused| "Failed to bind to specified addresses.".to_string())?;
                 }
                 "maxclients" => self.change_max_clients(config)?,
-                "dir" => enter(config)?,
-                "loglevel" => self.logger.set_level(start::log_level(config)),
+                "dir" => {
+                    self.persistence
+                        .apply_config(name, config, &mut self.outside)?;
+                    enter(config)?;
+                }
+                "loglevel" => self.outside.logger().set_level(start::log_level(config)),
                 "proc-title-template" => self.set_process_title(config),
                 "crash-log-enabled" if !config.crash_log_enabled => {
                     runtime::crash::uninstall_signal_handlers()
@@ -387,7 +418,9 @@ impl Host for ServerHost {
                 "crash-log-enabled" => {
                     runtime::crash::reinstall_signal_handlers().map_err(|e| error_text(&e))?
                 }
-                _ => {}
+                name => self
+                    .persistence
+                    .apply_config(name, config, &mut self.outside)?,
             }
         }
         Ok(())
@@ -412,44 +445,41 @@ impl Host for ServerHost {
             .map_err(|e| format!("Rewriting config file: {}", error_text(&e)))
     }
 
-    fn shutdown(&mut self, _: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
-        if request.save == Some(true) && !request.force {
-            self.say(Level::Warning, NOT_SAVED);
-            return Err("Errors trying to SHUTDOWN. Check logs.".into());
-        }
-        self.end();
-        Ok(())
+    fn shutdown(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
+        self.end(engine, request)
     }
 
     fn abort_shutdown(&mut self, _: &mut Engine) -> bool {
-        false
+        let is_aborted = self.ending_asked.take().is_some();
+        if is_aborted {
+            runtime::signals::cancel_shutdown();
+            self.say(Level::Notice, "Shutdown manually aborted.");
+        }
+        is_aborted
     }
 
-    fn save(&mut self, _: &mut Engine) -> Result<(), String> {
-        Err(NOT_WIRED.into())
+    fn save(&mut self, engine: &mut Engine) -> Result<(), String> {
+        self.persistence.save(engine, &mut self.outside)
     }
 
-    fn bgsave(&mut self, _: &mut Engine, _schedule: bool) -> Result<&'static str, String> {
-        Err(NOT_WIRED.into())
+    fn bgsave(&mut self, engine: &mut Engine, schedule: bool) -> Result<&'static str, String> {
+        self.persistence.bgsave(engine.in_transaction, schedule)
     }
 
-    fn rewrite_aof(&mut self, _: &mut Engine) -> Result<&'static str, String> {
-        Err(NOT_WIRED.into())
+    fn rewrite_aof(&mut self, engine: &mut Engine) -> Result<&'static str, String> {
+        self.persistence.rewrite_aof(engine.in_transaction)
     }
 
-    fn reload(&mut self, _: &mut Engine, _how: Reload) -> Result<(), String> {
-        Err(NOT_WIRED.into())
+    fn reload(&mut self, engine: &mut Engine, how: Reload) -> Result<(), String> {
+        node::persistence::reload(engine, self, how)
     }
 
-    fn flushed_all(&mut self, _: &mut Engine) {}
+    fn flushed_all(&mut self, engine: &mut Engine) {
+        self.persistence.flushed_all(engine, &mut self.outside);
+    }
 
     fn persistence(&mut self, engine: &Engine) -> PersistenceInfo {
-        PersistenceInfo {
-            rdb_changes_since_last_save: engine.keyspace.journal.dirty,
-            // As in Redis, the start counts as a save: nothing was lost then.
-            rdb_last_save_time: engine.started_ms / 1000,
-            ..PersistenceInfo::default()
-        }
+        self.persistence.info(engine, &mut self.outside)
     }
 
     fn drop_later(&mut self, garbage: Garbage) {
@@ -477,7 +507,7 @@ impl Host for ServerHost {
 
     fn stall(&mut self, duration_us: u64) {
         std::thread::sleep(Duration::from_micros(duration_us));
-        self.clock.refresh();
+        self.outside.clock.refresh();
     }
 
     fn crash(&mut self, how: Crash) {
@@ -492,5 +522,11 @@ impl Host for ServerHost {
                 std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u8; 1 << 20]>())
             }
         }
+    }
+}
+
+impl NodeHost for ServerHost {
+    fn parts(&mut self) -> (&mut Persistence, &mut dyn Outside) {
+        (&mut self.persistence, &mut self.outside)
     }
 }

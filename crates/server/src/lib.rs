@@ -1,8 +1,9 @@
 //! The server program: reads its configuration, becomes the process it was asked to be, listens,
-//! and drives the engine from real sockets, clocks and signals.
+//! and drives a node from real sockets, files, clocks and signals.
 //!
 //! [`load`] reads the configuration, [`start`] is everything else before the first turn, [`turn`]
-//! the loop, [`host`] the engine's door to the process, [`listen`] sockets and admission, [`banner`]
+//! the loop, [`host`] the engine's door to the process, [`outside`] the
+//! node's to files and threads, [`listen`] sockets and admission, [`banner`]
 //! what the log says first. Knows no command. Tests: `tests/`, with real processes.
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,8 @@ mod banner;
 mod host;
 mod listen;
 mod load;
+mod outside;
+mod snapshot_file;
 mod start;
 mod turn;
 

@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// With incremental fsync, at most this much is left for the last one.
 const SYNC_EVERY_BYTES: u64 = 4 << 20;
@@ -136,14 +137,12 @@ impl SnapshotWriter {
         into.extend(self.done.try_iter());
     }
 
-    /// Whether anything given to it is still to be reported.
-    pub fn is_busy(&self) -> bool {
-        self.background.pending() > 0
-    }
-
-    /// Waits until everything given to it is done.
-    pub fn drain(&self) {
-        self.background.drain();
+    /// Waits for something to be done, but no longer than `timeout`.
+    pub fn wait_done(&self, into: &mut Vec<DiskDone>, timeout: Duration) {
+        if let Ok(done) = self.done.recv_timeout(timeout) {
+            into.push(done);
+            self.take_done(into);
+        }
     }
 }
 

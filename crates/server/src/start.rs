@@ -4,7 +4,9 @@
 
 use crate::host::{HostParts, Identity, ServerHost};
 use crate::load::{self, Startup, path_of};
-use crate::{banner, error_text, listen, turn};
+use crate::outside::ServerOutside;
+use crate::turn::Turns;
+use crate::{banner, error_text, listen};
 use config::{Config, LoadError};
 use engine::Engine;
 use runtime::background::Background;
@@ -211,20 +213,23 @@ impl Server {
         let _ = runtime::alloc::set_background_thread(true);
         runtime::alloc::calibrate();
 
-        let clock = runtime::clock::Clock::new();
+        let outside = ServerOutside::spawn(logger, &reactor.waker())
+            .map_err(|e| format!("Can't start a thread: {}", error_text(&e)))?;
         self.log(Level::Notice, "Server initialized");
         let parts = HostParts {
-            logger,
             reactor,
             listeners,
             background,
-            clock,
+            outside,
         };
         let mut host = ServerHost::new(parts, identity, &engine.config);
         host.set_process_title(&engine.config);
-        host.log_ready();
-        self.tell_systemd("STATUS=Ready to accept connections\nREADY=1\n");
-        turn::run(&mut engine, &mut host)?;
+        let mut turns = Turns::new();
+        if turns.load(&mut engine, &mut host)? {
+            host.log_ready();
+            self.tell_systemd("STATUS=Ready to accept connections\nREADY=1\n");
+            turns.serve(&mut engine, &mut host)?;
+        }
         self.tell_systemd("STOPPING=1\n");
         if let Some(path) = pid_file {
             self.log(Level::Notice, "Removing the pid file.");

@@ -1,20 +1,26 @@
-//! The event loop. A turn: wait, read every ready socket and execute what came, end the engine's
-//! turn, write replies, close what is to be closed. Nothing in it waits for a disk.
+//! The event loop. A turn: wait, read every ready socket and execute what came, end the node's turn,
+//! write replies, close what is to be closed, then a slice of a snapshot that is under way. Nothing
+//! in it waits for a disk.
 
 use crate::error_text;
 use crate::host::ServerHost;
 use crate::listen;
 use engine::host::LogLevel;
 use engine::{Engine, Host, SessionId};
+use node::NodeHost;
+use node::persistence::Step;
 use runtime::address::Address;
 use runtime::reactor::{ConnId, Event, ReadOutcome, WriteOutcome};
 use std::time::{Duration, Instant};
 
 /// The buffer all sessions without pending input are read into, one after the other.
 const READ_BYTES: usize = 64 * 1024;
+/// How long `key-load-delay` makes a load wait at once.
+const LOAD_PAUSE: Duration = Duration::from_millis(1);
 
-/// What the loop keeps between turns.
-struct Loop {
+/// The loop, with what it keeps between turns.
+pub struct Turns {
+    events: Vec<Event>,
     /// By connection index.
     sessions: Vec<Option<(ConnId, SessionId)>>,
     shared: Vec<u8>,
@@ -22,37 +28,88 @@ struct Loop {
     closing: Vec<SessionId>,
 }
 
-/// Runs until shutdown.
-pub fn run(engine: &mut Engine, host: &mut ServerHost) -> Result<(), String> {
-    let mut events = Vec::with_capacity(1024);
-    let mut state = Loop {
-        sessions: Vec::new(),
-        shared: Vec::with_capacity(READ_BYTES),
-        dirty: Vec::new(),
-        closing: Vec::new(),
-    };
-    loop {
-        let deadline = Instant::now() + Duration::from_millis(engine.next_timeout_ms() as u64);
+impl Turns {
+    pub fn new() -> Turns {
+        Turns {
+            events: Vec::with_capacity(1024),
+            sessions: Vec::new(),
+            shared: Vec::with_capacity(READ_BYTES),
+            dirty: Vec::new(),
+            closing: Vec::new(),
+        }
+    }
+
+    /// Loads the data set, with turns between its slices, so that clients hear that it is loading.
+    /// False if the process is to end before all is loaded.
+    pub fn load(&mut self, engine: &mut Engine, host: &mut ServerHost) -> Result<bool, String> {
+        const FAILED: &str = "Fatal error loading the DB, check server logs. Exiting.";
+        engine.refresh_time(host);
+        let (persistence, outside) = host.parts();
+        let (origin, mut loader) = persistence
+            .begin_loading(engine, outside)
+            .map_err(|_| FAILED)?;
+        loop {
+            let step = loader.step(engine, host).map_err(|_| FAILED)?;
+            engine.settle_load(host);
+            let (persistence, outside) = host.parts();
+            persistence.loading_goes_on(&loader, outside);
+            let wait = match step {
+                Step::Done => break,
+                Step::More => Duration::ZERO,
+                Step::Wait => LOAD_PAUSE,
+            };
+            self.turn(engine, host, Instant::now() + wait)?;
+            if host.ending {
+                return Ok(false);
+            }
+        }
+        let (persistence, outside) = host.parts();
+        persistence.finish_loading(origin, &loader, engine, outside);
+        Ok(true)
+    }
+
+    /// Runs until shutdown.
+    pub fn serve(&mut self, engine: &mut Engine, host: &mut ServerHost) -> Result<(), String> {
+        while !host.ending {
+            let wait_ms = host.next_timeout_ms(engine);
+            let deadline = Instant::now() + Duration::from_millis(wait_ms);
+            self.turn(engine, host, deadline)?;
+            if host.append_failed() {
+                return Err("Can't open the append-only file, exiting.".into());
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(
+        &mut self,
+        engine: &mut Engine,
+        host: &mut ServerHost,
+        deadline: Instant,
+    ) -> Result<(), String> {
+        let mut events = std::mem::take(&mut self.events);
         host.reactor
             .wait(Some(deadline), &mut events)
             .map_err(|e| format!("the event loop failed: {e}"))?;
         host.begin_turn();
         engine.begin_turn(host);
+        let began_ns = host.ticks_ns();
+        let was_idle = events.is_empty();
         for event in events.drain(..) {
-            state.handle(engine, host, event);
+            self.handle(engine, host, event);
         }
-        engine.end_of_turn(host);
-        state.write_replies(engine, host);
-        state.close_sessions(engine, host);
+        self.events = events;
+        node::turn::end_of_turn(engine, host);
+        self.write_replies(engine, host);
+        self.close_sessions(engine, host);
         engine.turn_done(host);
+        let busy_ns = host.ticks_ns() - began_ns;
+        node::turn::after_replies(engine, host, busy_ns, was_idle);
         host.renew(engine);
-        if host.ending {
-            return Ok(());
-        }
+        host.end_if_asked(engine);
+        Ok(())
     }
-}
 
-impl Loop {
     fn handle(&mut self, engine: &mut Engine, host: &mut ServerHost, event: Event) {
         match event {
             Event::Readable(conn) => self.read(engine, host, conn),

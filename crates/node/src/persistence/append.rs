@@ -53,14 +53,6 @@ impl Append {
         self.aof.info(now(outside))
     }
 
-    pub fn rewrite_scheduled(&self) -> bool {
-        self.aof.rewrite_scheduled()
-    }
-
-    pub fn rewrite_in_progress(&self) -> bool {
-        self.aof.rewrite_in_progress()
-    }
-
     /// Whether the first file since AOF was turned on is still being made.
     pub fn is_waiting_for_first_base(&self) -> bool {
         self.is_on() && self.aof.state() == aof::machine::State::Waiting

@@ -356,7 +356,7 @@ impl Loader {
                 .map_err(|error| read_failed(host, part, &error))?;
             return Ok(false);
         }
-        let is_whole = open.rest().is_empty() && !replay.in_transaction();
+        let is_whole = open.at == open.buffer.len() && !replay.in_transaction();
         let valid_up_to = open.commands_at + replay.valid_up_to();
         if replay.in_transaction() {
             let name = shown(&part.name);

@@ -42,6 +42,10 @@ pub use reloading::reload;
 
 const MISCONF_RDB: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
+const CRON_PERIOD_MS: i64 = 100;
+/// SAVE looks at the disk this often.
+const SAVE_SLICE_NS: u64 = 10_000_000;
+
 /// What begins at the end of this turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Request {
@@ -56,6 +60,7 @@ pub struct Persistence {
     requested: Option<Request>,
     save_scheduled: bool,
     next_id: u64,
+    last_cron_ms: i64,
     loading: Option<LoadingInfo>,
     loaded: Loaded,
     done: Vec<DiskDone>,
@@ -125,6 +130,7 @@ impl Persistence {
             requested: None,
             save_scheduled: false,
             next_id: 1,
+            last_cron_ms: 0,
             loading: None,
             loaded: Loaded::default(),
             done: Vec::new(),
@@ -196,9 +202,13 @@ impl Persistence {
         let mut snapshot = self.begin_rdb(engine, outside);
         let id = snapshot.id;
         loop {
-            snapshot.step(engine, outside, u64::MAX / 2);
+            snapshot.step(engine, outside, SAVE_SLICE_NS);
             let mut done = Vec::new();
-            outside.wait_done(&mut done);
+            if snapshot.wants_step(outside.unix_ms()) {
+                outside.take_done(&mut done);
+            } else {
+                outside.wait_done(&mut done);
+            }
             for done in done {
                 match done {
                     DiskDone::SnapshotWritten { id: of, bytes } if of == id => {
@@ -241,7 +251,13 @@ impl Persistence {
         self.append.take_effects(engine, outside);
         // What the disk has done meanwhile may release this turn's replies.
         self.collect_done(engine, outside);
+        let now_ms = outside.unix_ms();
+        if now_ms - self.last_cron_ms >= CRON_PERIOD_MS && !engine.debug.cron_paused {
+            self.last_cron_ms = now_ms;
+            self.cron(engine, outside);
+        }
         self.start_requested(engine, outside);
+        self.append.set_saving(self.is_saving(), outside);
         // All of the above may have given the machine something to do.
         self.append.drive(engine, outside);
         if self.append.take_abort_rewrite()
@@ -290,9 +306,9 @@ impl Persistence {
     }
 
     /// Ten times a second: save points, growth of the AOF, what was scheduled.
-    pub fn cron<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+    fn cron<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
         let now_ms = outside.unix_ms();
-        if self.snapshot.is_some() || self.requested.is_some() {
+        if self.snapshot.is_some() || self.requested.is_some() || engine.loading {
             return;
         }
         if self.append.rewrite_due(outside) {

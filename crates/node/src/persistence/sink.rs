@@ -42,8 +42,8 @@ pub struct PlainSink {
 pub trait Output: Sink {
     /// Keys shown so far.
     fn keys(&self) -> u64;
-    /// Whether a full chunk waits to be taken.
-    fn has_chunk(&self) -> bool;
+    /// Bytes in full chunks that wait to be taken.
+    fn ready_bytes(&self) -> usize;
     /// Full chunks; with `all` also the one being filled.
     fn take(&mut self, all: bool) -> Vec<Chunk>;
     /// Everything was shown: the end of the file.
@@ -105,8 +105,8 @@ impl Output for RdbSink {
         self.keys
     }
 
-    fn has_chunk(&self) -> bool {
-        !self.ready.is_empty()
+    fn ready_bytes(&self) -> usize {
+        self.ready.iter().map(Chunk::len).sum()
     }
 
     fn take(&mut self, all: bool) -> Vec<Chunk> {
@@ -164,8 +164,8 @@ impl Output for PlainSink {
         self.keys
     }
 
-    fn has_chunk(&self) -> bool {
-        !self.ready.is_empty()
+    fn ready_bytes(&self) -> usize {
+        self.ready.iter().map(Chunk::len).sum()
     }
 
     fn take(&mut self, all: bool) -> Vec<Chunk> {

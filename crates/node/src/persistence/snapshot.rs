@@ -12,7 +12,7 @@
 //! Knows neither save points nor the AOF's manifest. Tests: `tests/` of this crate.
 
 use crate::outside::{Disk, DiskJob, Outside, SnapshotId};
-use crate::persistence::sink::{Output, output_of};
+use crate::persistence::sink::output_of;
 use engine::Engine;
 use keyspace::snapshot::{PassId, PassProgress, Sink};
 
@@ -131,23 +131,16 @@ impl Snapshot {
         if self.wants_step(now_ms) {
             let allowed = self.keys_allowed(now_ms);
             let until_ns = outside.ticks_ns() + budget_ns;
+            let room = IN_FLIGHT_MAX_BYTES - self.in_flight_bytes;
             finished = engine.keyspace.step_pass(pass, &mut |sink| {
-                outside.ticks_ns() < until_ns && output_of(sink).keys() < allowed
+                let output = output_of(sink);
+                output.keys() < allowed
+                    && output.ready_bytes() < room
+                    && outside.ticks_ns() < until_ns
             });
             self.progress = engine.keyspace.pass_progress(pass);
         }
         self.collect(engine, outside, finished);
-    }
-
-    /// Runs to the end of the pass at once (SAVE); the disk still has to finish.
-    pub fn run_through<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
-        while let Stage::Walking(pass) = self.stage {
-            let finished = engine
-                .keyspace
-                .step_pass(pass, &mut |sink| !output_of(sink).has_chunk());
-            self.progress = engine.keyspace.pass_progress(pass);
-            self.collect(engine, outside, finished);
-        }
     }
 
     /// Hands what writes and slices put into the sink to the disk.
@@ -181,11 +174,6 @@ impl Snapshot {
     pub fn written(&mut self, bytes: usize) {
         assert!(bytes <= self.in_flight_bytes, "written more than was sent");
         self.in_flight_bytes -= bytes;
-    }
-
-    /// Bytes on their way to the disk.
-    pub fn in_flight_bytes(&self) -> usize {
-        self.in_flight_bytes
     }
 
     /// Ends the pass. The file is removed by `SnapshotAbort`, or by the disk itself after a failure.
