@@ -1,9 +1,12 @@
 //! One database: its tables (one, or one per cluster slot) and the index of what expires when.
 
 use crate::expiry_index::ExpiryIndex;
+use crate::hash::Hash;
 use crate::keys::{ExpiredKeys, fate};
 use crate::rng::Rng;
+use crate::set::Set;
 use crate::slot::{SLOT_COUNT, slot_of};
+use crate::sorted_set::SortedSet;
 use crate::value::Value;
 use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry};
 use structures::table::{Found, Inserted, Table, hash_of};
@@ -198,6 +201,22 @@ impl Db {
             slot += 1;
         }
         if slot == SLOT_COUNT { 0 } else { slot as u64 }
+    }
+
+    pub(crate) fn check_invariants(&self) {
+        self.tables.iter().for_each(Table::check_invariants);
+        let len = self.tables.iter().map(Table::len).sum::<usize>();
+        assert_eq!(len, self.len, "as many keys as counted");
+        let volatile = self.iter().filter(|e| e.expiry().is_some()).count();
+        assert_eq!(volatile, self.volatile_len(), "as many expiries as counted");
+        for value in self.iter().filter_map(|e| e.payload()) {
+            match value {
+                Value::Set(Set::Table(table)) => table.check_invariants(),
+                Value::Hash(Hash::Table(table)) => table.check_invariants(),
+                Value::SortedSet(SortedSet::Table(set)) => set.check_invariants(),
+                _ => {}
+            }
+        }
     }
 
     /// Bytes of buckets, cells and the expiry index, for MEMORY STATS.

@@ -134,7 +134,7 @@ impl fmt::Display for Reason {
             }
             Reason::BadCompression(why) => write!(f, "Invalid LZF compressed string: {why}"),
             Reason::Corrupt { what, at_byte, why } => {
-                write!(f, "{what} integrity check failed: {why} at byte {at_byte}")
+                write!(f, "{what} integrity check failed: {why} (byte {at_byte})")
             }
             Reason::UnknownContainer(code) => {
                 write!(

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod check;
 mod checksum;
 mod decode;
 mod dump;

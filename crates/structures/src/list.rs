@@ -259,6 +259,13 @@ impl List {
 
 /// Reading in slices, see `list/reader.rs`.
 impl List {
+    pub fn has_readers(&self) -> bool {
+        match self.view() {
+            View::Packed(_) => false,
+            View::Quick(quick) => quick.has_readers(),
+        }
+    }
+
     /// From now on, [`List::read_some`] shows the list as it is at this moment, node by node. Only
     /// for a quicklist; it stays one until [`List::end_reader`].
     pub fn begin_reader(&mut self) -> Option<ReaderId> {

@@ -358,6 +358,10 @@ impl SortedSet {
 /// Reading the set in slices as it was at one moment; see `table_reader.rs`. Copies of cells that are
 /// kept for a reader are cells of nobody's tree, so (P) does not concern them.
 impl SortedSet {
+    pub fn has_readers(&self) -> bool {
+        self.table.has_readers()
+    }
+
     pub fn begin_reader(&mut self) -> ReaderId {
         self.table.begin_reader()
     }

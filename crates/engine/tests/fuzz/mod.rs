@@ -1,15 +1,18 @@
 //! A fuzzer of the command layer: a real engine, many sessions, random requests.
 //!
-//! Two kinds of cases, each decided by its seed alone. [`chaos`]: every command of the table, valid
+//! Three kinds of cases, each decided by its seed alone. [`chaos`]: every command of the table, valid
 //! and malformed, on several sessions at once; no panic, every reply decodes, one reply per request,
 //! the engine's books balance. [`model`]: a subset on one session, each reply compared with a plain
-//! model's. A failure names its case; `--case` of `examples/fuzz_commands.rs` runs it alone.
+//! model's. [`effects`]: what commands say they did,
+//! replayed, gives the same data. A failure names its case; `--case` of `examples/fuzz_commands.rs` runs it alone.
 //!
 //! Used by `tests/fuzzed_commands.rs` (a few cases) and the example (for as long as asked).
 #![allow(dead_code, reason = "the test and the example use their own parts")]
 
 pub mod chaos;
+pub mod effects;
 pub mod model;
+mod payloads;
 pub mod requests;
 
 /// splitmix64: small, and the same everywhere.
@@ -41,10 +44,10 @@ impl Random {
 
 /// Runs one case; returns how many requests it was.
 pub fn run_case(seed: u64) -> u64 {
-    if seed.is_multiple_of(4) {
-        model::run(seed)
-    } else {
-        chaos::run(seed)
+    match seed % 4 {
+        0 => model::run(seed),
+        1 => effects::run(seed),
+        _ => chaos::run(seed),
     }
 }
 

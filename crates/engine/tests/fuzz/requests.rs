@@ -3,7 +3,7 @@
 //! What would only take long (a negative count of 2^62 for SRANDMEMBER, a billion keys for DEBUG
 //! POPULATE) or end the process is left out: Redis does as it is told there, and so do we.
 
-use super::{Random, words};
+use super::{Random, payloads, words};
 use commands::{Arg, ArgFlags, ArgType, CommandId, CommandSpec, Group};
 
 const NUMBERS: &[&str] = &[
@@ -240,6 +240,11 @@ const DEBUGS: &[&str] = &[
     "what",
     "config-rewrite-force-all",
     "reload",
+    "reload nosave",
+    "loadaof",
+    "set-skip-checksum-validation 1",
+    "set-skip-checksum-validation 1",
+    "set-skip-checksum-validation 0",
     "jmap",
 ];
 
@@ -258,6 +263,7 @@ pub struct Request {
 /// The table once more, with each container's subcommands beside it.
 pub struct Requests {
     specs: Vec<&'static CommandSpec>,
+    payloads: Vec<Vec<u8>>,
 }
 
 impl Requests {
@@ -270,6 +276,7 @@ impl Requests {
                 .flat_map(|spec| std::iter::once(spec).chain(spec.subcommands()))
                 .filter(is_fit)
                 .collect(),
+            payloads: payloads::all(),
         }
     }
 
@@ -312,6 +319,7 @@ impl Requests {
             group: spec.group,
             now_ms,
             key_count: None,
+            payloads: &self.payloads,
         };
         maker.all(spec.args, &mut args);
         if random.one_in(8) {
@@ -379,6 +387,7 @@ struct Maker<'r> {
     now_ms: i64,
     /// What `numkeys` promised.
     key_count: Option<usize>,
+    payloads: &'r [Vec<u8>],
 }
 
 impl Maker<'_> {
@@ -443,6 +452,9 @@ impl Maker<'_> {
                     .into_bytes()
             }
             ArgType::String if matches!(arg.name, "min" | "max" | "start" | "stop") => self.bound(),
+            ArgType::String if arg.name == "serialized-value" => {
+                payloads::pick(self.random, self.payloads)
+            }
             ArgType::String => self.text(),
         };
         out.push(value);

@@ -396,6 +396,17 @@ fn read_inside(value: &mut Value, id: ReaderId, show: &mut dyn FnMut(Piece<'_>))
     }
 }
 
+/// Whether somebody reads the value as it was.
+pub(super) fn has_readers(value: &Value) -> bool {
+    match value {
+        Value::List(list) => list.has_readers(),
+        Value::Set(Set::Table(table)) => table.has_readers(),
+        Value::Hash(Hash::Table(table)) => table.has_readers(),
+        Value::SortedSet(SortedSet::Table(set)) => set.has_readers(),
+        _ => false,
+    }
+}
+
 fn end_inside(value: &mut Value, id: ReaderId, garbage: &mut Vec<Garbage>) {
     match value {
         Value::List(list) => {

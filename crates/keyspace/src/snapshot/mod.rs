@@ -137,6 +137,24 @@ impl Keyspace {
         self.passes.shrink_tables(&mut self.dbs, max)
     }
 
+    /// Panics with a reason unless tables, counts and what passes left behind are in order. Walks
+    /// everything; for tests and the simulator.
+    pub fn check_invariants(&self) {
+        for db in &self.dbs {
+            db.check_invariants();
+        }
+        if !self.has_pass() {
+            let read = |entry: Entry<'_>| entry.payload().is_some_and(big::has_readers);
+            let left = (0..self.db_count() as u32).flat_map(|db| self.iter(db).map(read));
+            assert_eq!(
+                left.filter(|read| *read).count(),
+                0,
+                "readers without a pass"
+            );
+            self.passes.check_idle();
+        }
+    }
+
     /// To be called before anything changes at `key`, be it there or not.
     #[inline]
     pub(crate) fn before_write(&mut self, db: u32, key: &[u8]) {

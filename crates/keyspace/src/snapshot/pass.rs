@@ -314,8 +314,7 @@ impl Passes {
         }
         self.unpark(garbage);
         if !self.is_active() {
-            debug_assert!(self.owed.bigs.is_empty(), "every reader has gone");
-            debug_assert!(!self.homes.has_parked(), "nobody needs a parked database");
+            self.check_idle();
             self.shrink_at = Some((0, 0));
         }
         pass.sink
@@ -328,6 +327,11 @@ impl Passes {
 
     pub fn progress(&self, id: PassId) -> PassProgress {
         self.owed.passes[self.position(id)].progress
+    }
+
+    pub fn check_idle(&self) {
+        assert!(self.owed.bigs.is_empty(), "big values without a pass");
+        assert!(!self.homes.has_parked(), "parked databases without a pass");
     }
 
     fn position(&self, id: PassId) -> usize {

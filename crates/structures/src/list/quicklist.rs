@@ -550,6 +550,10 @@ impl Quicklist {
         }
     }
 
+    pub(super) fn has_readers(&self) -> bool {
+        self.readers.is_some()
+    }
+
     pub(super) fn begin_reader(&mut self) -> ReaderId {
         let readers = self.readers.get_or_insert_with(|| Box::new(Readers::new()));
         readers.begin(self.nodes.len())

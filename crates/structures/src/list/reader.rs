@@ -199,3 +199,185 @@ fn show(node: &Node, visit: &mut dyn FnMut(NodeRef<'_>)) -> usize {
         NodeRef::Packed(bytes) | NodeRef::Plain(bytes) => bytes.len(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{End, List, ListLimits, Side, ViewMut};
+    use super::*;
+    use crate::listpack::Listpack;
+    use proptest::prelude::*;
+
+    type Elements = Vec<Vec<u8>>;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(bool, u8),
+        PushMany(bool, u8),
+        Pop(bool, u8),
+        Insert(u16, bool, u8),
+        Set(u16, u8),
+        Remove(i8, u8),
+        Trim(u16, u16),
+        Begin,
+        Read(usize, usize),
+        End(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (any::<bool>(), any::<u8>()).prop_map(|(f, e)| Step::Push(f, e)),
+            2 => (any::<bool>(), any::<u8>()).prop_map(|(f, e)| Step::PushMany(f, e)),
+            4 => (any::<bool>(), 0u8..12).prop_map(|(f, n)| Step::Pop(f, n)),
+            6 => (any::<u16>(), any::<bool>(), any::<u8>()).prop_map(|(i, b, e)| Step::Insert(i, b, e)),
+            4 => (any::<u16>(), any::<u8>()).prop_map(|(i, e)| Step::Set(i, e)),
+            2 => (-3i8..4, any::<u8>()).prop_map(|(n, e)| Step::Remove(n, e)),
+            1 => (0u16..8, 0u16..20).prop_map(|(a, b)| Step::Trim(a, b)),
+            1 => Just(Step::Begin),
+            4 => (0usize..3, 1usize..60).prop_map(|(who, max)| Step::Read(who, max)),
+            1 => (0usize..6).prop_map(Step::End),
+        ]
+    }
+
+    /// Few different ones, so that removals match; some too large for a packed node.
+    fn element(seed: u8) -> Vec<u8> {
+        let len = if seed.is_multiple_of(9) {
+            40
+        } else {
+            usize::from(seed % 5)
+        };
+        vec![b'a' + seed % 7; len]
+    }
+
+    fn elements(list: &List) -> Elements {
+        list.iter().map(|item| item.to_vec()).collect()
+    }
+
+    struct Reading {
+        id: ReaderId,
+        expected: Elements,
+        seen: Elements,
+        done: bool,
+    }
+
+    fn read(list: &mut List, reading: &mut Reading, max_bytes: usize) {
+        let seen = &mut reading.seen;
+        reading.done = list.read_some(reading.id, max_bytes, &mut |node| match node {
+            NodeRef::Plain(element) => seen.push(element.to_vec()),
+            NodeRef::Packed(blob) => {
+                let pack = Listpack::from_blob(blob).expect("a node is a whole listpack");
+                seen.extend(pack.iter().map(|item| item.to_vec()));
+            }
+        });
+        if reading.done {
+            assert_eq!(reading.seen, reading.expected);
+        }
+    }
+
+    fn change(list: &mut List, step: &Step, limits: &ListLimits) {
+        let end = |front| if front { End::Front } else { End::Back };
+        let at = |index: u16| usize::from(index) % list.len().max(1);
+        match *step {
+            Step::Push(front, seed) => list.push(end(front), &element(seed), limits),
+            Step::PushMany(front, seed) => {
+                (0..10).for_each(|n| list.push(end(front), &element(seed ^ n), limits));
+            }
+            Step::Pop(front, count) => {
+                for _ in 0..count {
+                    list.pop_with(end(front), limits, |_| ());
+                }
+            }
+            Step::Insert(index, before, seed) => {
+                let side = if before { Side::Before } else { Side::After };
+                list.insert(at(index), side, &element(seed), limits);
+            }
+            Step::Set(index, seed) => {
+                list.set(at(index) as i64, &element(seed), limits);
+            }
+            Step::Remove(count, seed) => {
+                list.remove_matching(i64::from(count), &element(seed), limits);
+            }
+            Step::Trim(front, back) => {
+                let count = list.len().saturating_sub(usize::from(front + back));
+                list.trim(usize::from(front), count, limits);
+            }
+            Step::Begin | Step::Read(..) | Step::End(_) => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn readers_see_the_list_as_it_was(
+            steps in prop::collection::vec(step(), 0..400), fill in 1i16..6
+        ) {
+            let limits = ListLimits { fill, plain_threshold_bytes: 30 };
+            // The same changes without readers must come to the same list.
+            let (mut list, mut twin) = (List::new(), List::new());
+            let mut readings: Vec<Reading> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Begin if readings.len() < 3 => {
+                        let expected = elements(&list);
+                        readings.extend(list.begin_reader().map(|id| Reading {
+                            id, expected, seen: Vec::new(), done: false,
+                        }));
+                    }
+                    Step::Read(who, max_bytes) => if let Some(reading) = readings.get_mut(who) {
+                        read(&mut list, reading, max_bytes);
+                    },
+                    Step::End(who) => if who < readings.len() {
+                        list.end_reader(readings.remove(who).id);
+                    },
+                    _ => {
+                        change(&mut list, &step, &limits);
+                        change(&mut twin, &step, &limits);
+                    }
+                }
+                if let ViewMut::Quick(quick) = list.view_mut() {
+                    quick.check_readers();
+                }
+                readings.retain(|reading| {
+                    if reading.done {
+                        assert!(list.end_reader(reading.id).is_some_and(|rest| rest.is_empty()));
+                    }
+                    !reading.done
+                });
+                prop_assert_eq!(elements(&list), elements(&twin));
+            }
+            for mut reading in readings {
+                while !reading.done {
+                    read(&mut list, &mut reading, 16);
+                }
+                list.end_reader(reading.id);
+            }
+            prop_assert_eq!(elements(&list.clone()), elements(&twin));
+        }
+    }
+
+    #[test]
+    fn a_list_becomes_a_listpack_again_only_after_its_readers() {
+        let limits = ListLimits {
+            fill: 4,
+            plain_threshold_bytes: 0,
+        };
+        let mut list = List::new();
+        (0..20u8).for_each(|n| list.push_back(&[n], &limits));
+        let before = elements(&list);
+        let id = list.begin_reader().unwrap();
+        list.trim(0, 1, &limits);
+        list.choose_form(&limits);
+        assert!(list.is_quicklist());
+        let mut reading = Reading {
+            id,
+            expected: before,
+            seen: Vec::new(),
+            done: false,
+        };
+        while !reading.done {
+            read(&mut list, &mut reading, 1);
+        }
+        list.end_reader(id);
+        list.choose_form(&limits);
+        assert!(!list.is_quicklist());
+    }
+}
