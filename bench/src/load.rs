@@ -128,7 +128,7 @@ impl Load {
         Load::connect(address, supplies)
     }
 
-    /// Starts recording the latency of batches, from the next batch on.
+    /// Starts recording the latency of batches anew, from the next batch on.
     pub fn record_latency(&mut self) -> Result<()> {
         self.shared.latency = Some(Histogram::new_with_bounds(1, 600_000_000_000, 3)?);
         Ok(())
@@ -143,19 +143,14 @@ impl Load {
     pub fn run(&mut self, until: Until) -> Result<Tally> {
         self.shared.counts = Counts::default();
         let begin = Instant::now();
-        if !self.started {
-            self.started = true;
-            for (index, connection) in self.connections.iter_mut().enumerate() {
-                connection.send_next_batch(Token(index), self.poll.registry(), &mut self.shared)?;
-            }
-        }
+        self.start()?;
         let mut progress = (0, begin);
         let now = loop {
             let now = Instant::now();
             if self.is_over(until, now - begin) {
                 break now;
             }
-            self.turn()?;
+            self.turn(POLL_LIMIT)?;
             if self.shared.counts.replies != progress.0 {
                 progress = (self.shared.counts.replies, now);
             } else if now - progress.1 > SILENCE_LIMIT {
@@ -166,6 +161,18 @@ impl Load {
             counts: self.shared.counts.clone(),
             elapsed: now - begin,
         })
+    }
+
+    /// Sends and receives what can be without waiting, for loads that run beside another in one
+    /// thread. Nobody watches for a silent server here.
+    pub fn serve(&mut self) -> Result<()> {
+        self.start()?;
+        self.turn(Duration::ZERO)
+    }
+
+    /// What came back since the last call or run.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.shared.counts)
     }
 
     /// Waits for the replies in flight without sending more; the load cannot run again.
@@ -191,10 +198,21 @@ impl Load {
         self.shared.idle_count == self.connections.len()
     }
 
+    /// The first batch of each connection.
+    fn start(&mut self) -> Result<()> {
+        if !self.started {
+            self.started = true;
+            for (index, connection) in self.connections.iter_mut().enumerate() {
+                connection.send_next_batch(Token(index), self.poll.registry(), &mut self.shared)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits for ready sockets once and serves them.
-    fn turn(&mut self) -> Result<()> {
+    fn turn(&mut self, wait: Duration) -> Result<()> {
         interrupt::check()?;
-        if let Err(error) = self.poll.poll(&mut self.events, Some(POLL_LIMIT)) {
+        if let Err(error) = self.poll.poll(&mut self.events, Some(wait)) {
             ensure!(
                 error.kind() == ErrorKind::Interrupted,
                 "epoll failed: {error}"

@@ -7,7 +7,7 @@
 
 use anyhow::{Result, bail};
 use bench::arguments::Arguments;
-use bench::{compare, fill, interrupt, load_command, memory, pinning, rows};
+use bench::{compare, fill, interrupt, load_command, memory, persist, pinning, rows};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -21,7 +21,11 @@ usage: bench COMMAND [options]
   fill        how long an external client waits while a server grows to many keys
               [--keys 10000000] [--pipeline 16] [--connections 50] [--quiet-seconds 10]
               [--json FILE]
-  those three also take
+  persist     saving under load, loading, the cost of the AOF: against the table of targets
+              [--only save,load,everysec,always] [--keys 5000000,...] [--rate 50000]
+              [--megabytes 1000] [--rounds 3] [--seconds 5] [--connections 50]
+              [--data-dir /tmp] [--json FILE]
+  those four also take
               [--ours 'PROGRAM ARGS'] [--theirs redis-server] [--port 17130] [--server-cpu 0]
               [--load-cpu 1] [--nice N, for both sides; below 0 needs privileges]; PORT and
               PORT+1 are used
@@ -61,6 +65,7 @@ fn run() -> Result<bool> {
         "compare" => return compare::run(arguments),
         "memory" => return memory::run(arguments),
         "fill" => return fill::run(arguments),
+        "persist" => return persist::run(arguments),
         "load" => load_command::load(arguments)?,
         "responder" => load_command::responder(arguments)?,
         "calibrate" => load_command::calibrate(arguments)?,

@@ -53,11 +53,21 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     directory: PathBuf,
+    start_time: Duration,
 }
 
 impl Server {
     /// Starts the program and waits until it answers.
     pub fn start(program: &Program, more_arguments: &[&str]) -> Result<Server> {
+        Server::start_within(program, more_arguments, Duration::from_secs(10))
+    }
+
+    /// As `start`, for servers that load for longer before they answer.
+    pub fn start_within(
+        program: &Program,
+        more_arguments: &[&str],
+        limit: Duration,
+    ) -> Result<Server> {
         let address = SocketAddr::from(([127, 0, 0, 1], program.port));
         ensure!(
             std::net::TcpStream::connect(address).is_err(),
@@ -87,6 +97,7 @@ impl Server {
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
+        let begin = Instant::now();
         let child = pinning::while_pinned_to(program.cpu, || {
             command
                 .spawn()
@@ -96,8 +107,9 @@ impl Server {
             child,
             address,
             directory,
+            start_time: Duration::ZERO,
         };
-        server.wait_until_ready().with_context(|| {
+        server.wait_until_ready(begin, limit).with_context(|| {
             format!(
                 "server {:?} did not come up; its log:\n{}",
                 program.words,
@@ -109,6 +121,11 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From its start to its first answer.
+    pub fn start_time(&self) -> Duration {
+        self.start_time
     }
 
     pub fn pid(&self) -> u32 {
@@ -134,8 +151,7 @@ impl Server {
         Ok("unknown".into())
     }
 
-    fn wait_until_ready(&mut self) -> Result<()> {
-        let begin = Instant::now();
+    fn wait_until_ready(&mut self, begin: Instant, limit: Duration) -> Result<()> {
         loop {
             interrupt::check()?;
             if let Some(status) = self.child.try_wait()? {
@@ -144,9 +160,12 @@ impl Server {
             let answer =
                 Control::connect(self.address).and_then(|mut control| control.command(&["PING"]));
             match answer {
-                Ok(_) => return Ok(()),
-                Err(error) if begin.elapsed() > Duration::from_secs(10) => return Err(error),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+                Ok(_) => {
+                    self.start_time = begin.elapsed();
+                    return Ok(());
+                }
+                Err(error) if begin.elapsed() > limit => return Err(error),
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
             }
         }
     }
