@@ -55,7 +55,7 @@ pub(super) enum Goal {
 impl Aof {
     pub(super) fn begin_start(&mut self, empty_base: Vec<u8>) {
         let mut manifest = self.manifest.clone();
-        let mut steps = vec![self.make_dir(), sync_working_dir()];
+        let mut steps = self.settle_dir();
         if manifest.is_empty() {
             manifest.replace_base(&self.names, self.config.use_rdb_preamble, 0);
             let name = manifest.base.as_ref().map(|base| base.name.clone());
@@ -121,7 +121,7 @@ impl Aof {
     }
 
     pub(super) fn begin_prepare(&mut self, with_increment: bool) {
-        let mut steps = vec![self.make_dir(), sync_working_dir()];
+        let mut steps = self.settle_dir();
         let file = with_increment.then(|| self.file_id());
         if let Some(file) = file {
             steps.push(Op::Open {
@@ -360,6 +360,13 @@ impl Aof {
             retry_at_us: None,
             in_doubt: false,
         });
+    }
+
+    /// The directory exists, and what was found in it is durable. A process that died may have left
+    /// a manifest in the cache while an older one is on the disk, which still needs files that the
+    /// newer one does not.
+    fn settle_dir(&self) -> Vec<Op> {
+        vec![self.make_dir(), sync_working_dir(), self.sync_dir()]
     }
 
     fn make_dir(&self) -> Op {

@@ -404,7 +404,10 @@ pub fn show(op: &Op) -> String {
     let path = |path: &[u8]| path.escape_ascii().to_string();
     match op {
         Op::Append { file, chunks } => {
-            format!("append {} to {file:?}", chunks.iter().map(Vec::len).sum::<usize>())
+            format!(
+                "append {} to {file:?}",
+                chunks.iter().map(Vec::len).sum::<usize>()
+            )
         }
         Op::Open { file, path: p, .. } => format!("open {file:?} {}", path(p)),
         Op::Rename { from, to } => format!("rename {} {}", path(from), path(to)),
