@@ -2,13 +2,14 @@
 //!
 //! Strict sessions send nothing that pushes and are held to one reply per request; free ones also
 //! subscribe, monitor and turn replies off; hostile ones send damaged requests. All output of all of
-//! them must decode. After each turn the engine's books must balance.
+//! them must decode. After each turn the engine's books must balance. In every other case replies to
+//! writes wait for a disk that is sometimes late.
 
 use super::requests::{self, Manner, Requests};
 use super::{Random, wire, words};
 use crate::support::{Client, World};
 use config::ProtectedAction;
-use engine::{Engine, SessionFlags};
+use engine::{Engine, GateMode, SessionFlags};
 use keyspace::Value as Stored;
 use keyspace::set::Set;
 use keyspace::sorted_set::SortedSet;
@@ -57,6 +58,10 @@ pub fn run(seed: u64) -> u64 {
         trace: std::env::var_os("FUZZ_TRACE").is_some(),
         random: Random(random.next()),
     };
+    if chaos.random.one_in(2) {
+        chaos.world.engine.record_effects(true);
+        chaos.world.engine.gating = GateMode::Fsync;
+    }
     for index in 0..SESSIONS {
         chaos.join(index);
     }
@@ -108,8 +113,24 @@ impl Chaos {
         }
         self.world.engine.end_of_turn(&mut self.world.host);
         self.world.engine.turn_done(&mut self.world.host);
+        self.fsync();
         self.collect();
         self.check_sessions();
+    }
+
+    /// The disk gets on, or not yet, or somewhere between.
+    fn fsync(&mut self) {
+        let engine = &mut self.world.engine;
+        if self.random.one_in(2) {
+            engine.effects.take(Vec::new());
+        }
+        let (done, taken) = (engine.fsynced(), engine.effects.taken());
+        let offset = match self.random.below(3) {
+            0 => done,
+            1 => done + (taken - done) / 2,
+            _ => taken,
+        };
+        engine.set_fsynced(offset);
     }
 
     /// One to five requests of one session, in random pieces.
@@ -220,7 +241,7 @@ impl Chaos {
         let id = peer.client.0;
         let flags = world.engine.sessions.get(id).map(|session| session.flags);
         let mut is_over = flags.is_some_and(|flags| {
-            flags.has(SessionFlags::CLOSE_AFTER_REPLY) && world.engine.output(id).is_empty()
+            flags.has(SessionFlags::CLOSE_AFTER_REPLY) && world.engine.sent(id, 0)
         });
         let mut received = Vec::new();
         while !world.engine.output(id).is_empty() {
@@ -248,6 +269,7 @@ impl Chaos {
             peer.waiting -= replies;
             let session = world.engine.sessions.get(id).expect("a session");
             let may_wait = session.blocked.is_some()
+                || !session.output.is_empty()
                 || session.flags.has(SessionFlags::PAUSED)
                 || session.flags.has(SessionFlags::CLOSE_AFTER_REPLY)
                 || session.flags.has(SessionFlags::CLOSE_ASAP);
@@ -308,6 +330,8 @@ impl Chaos {
 
     /// Everybody leaves: nothing of them may remain.
     fn part(&mut self) {
+        self.world.engine.gating = GateMode::Off;
+        self.world.engine.open_gates();
         for index in 0..self.peers.len() {
             self.drain(index);
         }

@@ -3,8 +3,8 @@
 //! Three kinds of cases, each decided by its seed alone. [`chaos`]: every command of the table, valid
 //! and malformed, on several sessions at once; no panic, every reply decodes, one reply per request,
 //! the engine's books balance. [`model`]: a subset on one session, each reply compared with a plain
-//! model's. [`effects`]: what commands say they did,
-//! replayed, gives the same data. A failure names its case; `--case` of `examples/fuzz_commands.rs` runs it alone.
+//! model's. [`effects`]: what commands say they did, replayed, gives the same data. A failure names
+//! its case; `--case` of `examples/fuzz_commands.rs` runs it alone.
 //!
 //! Used by `tests/fuzzed_commands.rs` (a few cases) and the example (for as long as asked).
 #![allow(dead_code, reason = "the test and the example use their own parts")]
