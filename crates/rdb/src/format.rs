@@ -28,6 +28,7 @@ pub mod kind {
     pub const ZSET_2: u8 = 5;
     pub const MODULE_PRE_GA: u8 = 6;
     pub const MODULE_2: u8 = 7;
+    pub const NEVER_USED: u8 = 8;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
     pub const SET_INTSET: u8 = 11;

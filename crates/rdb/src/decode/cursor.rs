@@ -102,6 +102,7 @@ pub(crate) struct Cursor<'i> {
     data: &'i [u8],
     at: usize,
     committed: usize,
+    summed: usize,
 }
 
 impl<'i> Cursor<'i> {
@@ -110,6 +111,7 @@ impl<'i> Cursor<'i> {
             data,
             at: 0,
             committed: 0,
+            summed: 0,
         }
     }
 
@@ -135,6 +137,14 @@ impl<'i> Cursor<'i> {
     #[inline]
     pub fn committed(&self) -> usize {
         self.committed
+    }
+
+    /// What was committed since the last time.
+    #[inline]
+    pub fn take_unsummed(&mut self) -> &'i [u8] {
+        let fresh = &self.data[self.summed..self.committed];
+        self.summed = self.committed;
+        fresh
     }
 
     #[inline]

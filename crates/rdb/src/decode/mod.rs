@@ -129,24 +129,67 @@ impl Decoder {
         &'s mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Event<'s>>, LoadError> {
-        let data: &'i [u8] = input;
-        let mut cursor = Cursor::new(data);
-        let mut summed = 0;
-        let step = self.step(&mut cursor, data, &mut summed);
-        let committed = cursor.committed();
-        if let Some(sum) = &mut self.checksum {
-            sum.update(&data[summed..committed]);
+        let mut cursor = Cursor::new(input);
+        let step = self.step(&mut cursor);
+        match self.settle(step, &mut cursor, input)? {
+            Some(step) => Ok(Some(self.event(step))),
+            None => Ok(None),
         }
-        *input = &data[committed..];
+    }
+
+    /// As [`Decoder::next`] over and over, showing each event to `see`, until that returns false or
+    /// the input has to go on. True in the first case. Faster for many small keys, because the
+    /// checksum is made of all they take at once.
+    pub fn run(
+        &mut self,
+        input: &mut &[u8],
+        see: &mut dyn FnMut(Event<'_>) -> bool,
+    ) -> Result<bool, LoadError> {
+        let mut cursor = Cursor::new(input);
+        loop {
+            match self.step(&mut cursor) {
+                Ok(step) => {
+                    if !see(self.event(step)) {
+                        self.settle(Ok(Step::SelectDb), &mut cursor, input)?;
+                        return Ok(true);
+                    }
+                }
+                Err(stop) => {
+                    self.settle(Err(stop), &mut cursor, input)?;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Consumes what the cursor is done with, and turns what stopped it into an error if it is one.
+    #[inline]
+    fn settle<'i>(
+        &mut self,
+        step: Read<Step<'i>>,
+        cursor: &mut Cursor<'i>,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Step<'i>>, LoadError> {
+        self.sum(cursor);
         let reached = self.offset + cursor.at() as u64;
-        self.offset += committed as u64;
+        self.offset += cursor.committed() as u64;
+        *input = &input[cursor.committed()..];
         match step {
-            Ok(step) => Ok(Some(self.event(step))),
+            Ok(step) => Ok(Some(step)),
             Err(Stop::More(missing)) => {
                 self.stall(missing, reached);
                 Ok(None)
             }
             Err(Stop::Bad(reason)) => Err(self.error(*reason, reached)),
+        }
+    }
+
+    /// Adds what the cursor is done with to the checksum.
+    #[inline]
+    fn sum(&mut self, cursor: &mut Cursor<'_>) {
+        let fresh = cursor.take_unsummed();
+        if let Some(sum) = &mut self.checksum {
+            sum.update(fresh);
         }
     }
 
@@ -207,12 +250,7 @@ impl Decoder {
 /// The states.
 impl Decoder {
     #[inline]
-    fn step<'i>(
-        &mut self,
-        cursor: &mut Cursor<'i>,
-        data: &'i [u8],
-        summed: &mut usize,
-    ) -> Read<Step<'i>> {
+    fn step<'i>(&mut self, cursor: &mut Cursor<'i>) -> Read<Step<'i>> {
         loop {
             match self.state {
                 State::Op => {
@@ -233,12 +271,8 @@ impl Decoder {
                 }
                 State::Checksum => {
                     // The sum covers everything before itself.
-                    if let Some(sum) = &mut self.checksum {
-                        sum.update(&data[*summed..cursor.committed()]);
-                        *summed = cursor.committed();
-                    }
+                    self.sum(cursor);
                     let found = self.compare_checksum(cursor)?;
-                    *summed = cursor.committed();
                     self.state = State::Done;
                     return Ok(Step::End(found));
                 }
@@ -499,8 +533,10 @@ fn known_expiry(at_ms: i64) -> Option<i64> {
 }
 
 /// Whether any release has written values of this type.
+#[inline]
 fn is_type(code: u8) -> bool {
-    format::kind::name(code).is_some_and(|name| !name.is_empty())
+    use crate::format::kind;
+    code <= kind::HASH_EXPIRING_25 && code != kind::NEVER_USED
 }
 
 fn loaded<'a>(built: Built<'a>, room: &'a [u8]) -> Loaded<'a> {

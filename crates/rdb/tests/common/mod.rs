@@ -253,9 +253,11 @@ pub fn decode_in_pieces(
         buffer.extend_from_slice(piece);
         rest = later;
         let mut input = buffer.as_slice();
-        while let Some(event) = decoder.next(&mut input)? {
+        // Stops now and then, to go on in the same input.
+        while decoder.run(&mut input, &mut |event| {
             keep(event, &mut found, &mut end);
-        }
+            found.len() % 3 > 0
+        })? {}
         assert!(decoder.is_done() || decoder.wanted() > 0);
         let left = input.len();
         buffer.drain(..buffer.len() - left);
