@@ -14,6 +14,7 @@ use keyspace::IntText;
 use keyspace::journal::NotifyClass;
 pub use op::bitop;
 pub use range::{bitcount, bitpos};
+use std::slice::from_ref;
 
 pub fn getbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let offset = parse_offset(ctx, args[2])?;
@@ -34,7 +35,8 @@ pub fn setbit(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     };
     let (db, key) = (ctx.db(), args[1]);
     let index = (offset >> 3) as usize;
-    let buffer = ctx.keys().string_buffer(db, key, &[index..index + 1])?;
+    let change = index..index + 1;
+    let buffer = ctx.keys().string_buffer(db, key, from_ref(&change))?;
     let grows = index >= buffer.len();
     if grows {
         buffer.resize(index + 1);

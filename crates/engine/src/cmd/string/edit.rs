@@ -6,6 +6,7 @@ use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
 use keyspace::journal::NotifyClass;
 use keyspace::{Expiry, IntText};
+use std::slice::from_ref;
 
 pub fn strlen(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let len = ctx
@@ -89,7 +90,8 @@ pub fn setrange(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     check_len(ctx, offset, value)?;
     let start = offset as usize;
     let end = start + value.len();
-    let buffer = ctx.keys().string_buffer(db, key, &[start..end])?;
+    let change = start..end;
+    let buffer = ctx.keys().string_buffer(db, key, from_ref(&change))?;
     if buffer.len() < end {
         buffer.resize(end);
     }
