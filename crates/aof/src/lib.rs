@@ -2,16 +2,15 @@
 //!
 //! - [`manifest`], [`names`]: Redis 7's multi-part directory, its texts and its file names
 //! - [`machine`]: decides every file operation; the caller executes them in order and reports
-//! - [`replay`]: the commands of a file as slices, with exact offsets for what is cut or broken
-//! - [`rewrite`]: a snapshot sink that writes a base file of commands
+//! - [`CommandSink`]: writes a snapshot as a base file of commands
 //!
 //! Knows no clock, file or thread. `now` comes in as an argument, operations go out as values.
-//! Tests: in each file; `tests/simulation.rs` crashes the machine at random points on a model disk;
-//! `examples/fuzz_aof.rs` is a mutation fuzzer for the stable toolchain.
+//! Tests: in each file; `tests/simulation.rs` crashes the machine at random points on a model disk.
 #![forbid(unsafe_code)]
 
 pub mod machine;
 pub mod manifest;
 pub mod names;
-pub mod rewrite;
+mod rewrite;
+
 pub use rewrite::CommandSink;

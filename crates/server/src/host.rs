@@ -8,11 +8,11 @@ use crate::listen::{self, Listeners, Refused};
 use crate::load::path_of;
 use crate::start::{self, RESERVED_FDS};
 use config::{Config, Text};
+use crate::locks::Locks;
 use crate::outside::{ServerOutside, level_of};
 use engine::host::{AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownRequest};
 use engine::{Engine, Host, PersistenceInfo, Reload, SessionId};
 use keyspace::Garbage;
-use node::persistence::SHUTDOWN_FAILED;
 use node::{NodeHost, Outside, Persistence};
 use runtime::background::Background;
 use runtime::log::Level;
@@ -64,6 +64,7 @@ pub struct ServerHost {
     dropping: Arc<Dropping>,
     outside: ServerOutside,
     persistence: Persistence,
+    locks: Locks,
     /// None before the first time, which is the first turn.
     renewed: Option<Instant>,
     config_file: Option<PathBuf>,
@@ -94,6 +95,7 @@ impl ServerHost {
             started_unix_ms,
             persistence: Persistence::new(config, std::process::id(), started_unix_ms),
             outside,
+            locks: Locks::default(),
             renewed: None,
             config_file: identity.config_file,
             title: identity.title,
@@ -105,6 +107,11 @@ impl ServerHost {
 
     pub fn begin_turn(&mut self) {
         self.outside.clock.refresh();
+    }
+
+    /// Keeps other servers from the files that this one writes.
+    pub fn lock_files(&mut self, config: &Config) -> Result<(), String> {
+        self.locks.claim(config, self.outside.logger())
     }
 
     /// How long the next wait may last.
@@ -215,17 +222,23 @@ impl ServerHost {
         if let Some(request) = self.ending_asked.take()
             && self.end(engine, request).is_err()
         {
-            self.say(Level::Warning, SHUTDOWN_FAILED);
             runtime::signals::cancel_shutdown();
         }
     }
 
     fn end(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
         self.say(Level::Notice, "User requested shutdown...");
-        self.persistence
-            .prepare_to_end(engine, &mut self.outside, request)?;
-        self.ending = true;
-        Ok(())
+        let prepared = self
+            .persistence
+            .prepare_to_end(engine, &mut self.outside, request);
+        match &prepared {
+            Ok(()) => self.ending = true,
+            Err(_) => self.say(
+                Level::Warning,
+                "Errors trying to shut down the server. Check the logs for more information.",
+            ),
+        }
+        prepared
     }
 
     pub fn close_listeners(&mut self) {
@@ -409,6 +422,13 @@ impl Host for ServerHost {
                     self.persistence
                         .apply_config(name, config, &mut self.outside)?;
                     enter(config)?;
+                    self.lock_files(config)?;
+                }
+                "save" | "dbfilename" => self.lock_files(config)?,
+                "appendonly" => {
+                    self.lock_files(config)?;
+                    self.persistence
+                        .apply_config(name, config, &mut self.outside)?;
                 }
                 "loglevel" => self.outside.logger().set_level(start::log_level(config)),
                 "proc-title-template" => self.set_process_title(config),

@@ -11,6 +11,7 @@ mod banner;
 mod host;
 mod listen;
 mod load;
+mod locks;
 mod outside;
 mod snapshot_file;
 mod start;

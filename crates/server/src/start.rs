@@ -224,6 +224,7 @@ impl Server {
         };
         let mut host = ServerHost::new(parts, identity, &engine.config);
         host.set_process_title(&engine.config);
+        host.lock_files(&engine.config)?;
         let mut turns = Turns::new();
         if turns.load(&mut engine, &mut host)? {
             host.log_ready();

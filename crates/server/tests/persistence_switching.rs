@@ -46,6 +46,11 @@ fn digest(client: &mut Connection) -> String {
     say(client, &["DEBUG", "DIGEST"])
 }
 
+/// Waits until everything is in the file. With `everysec` it may be in memory for a millisecond.
+fn written_out(client: &mut Connection) {
+    wait_for_info(client, "aof_buffer_length", "0");
+}
+
 /// The files that the manifest lists, without their types.
 fn listed(directory: &Directory) -> Vec<String> {
     let manifest = directory.read(MANIFEST);
@@ -77,6 +82,7 @@ fn an_aof_that_is_switched_on_live_has_everything_from_before_and_after() {
     wait_for_rewrite(&mut client);
     write_random(&mut client, &mut random, 7500..8000);
     let written = digest(&mut client);
+    written_out(&mut client);
     server.kill();
 
     let mut server = start(&directory, "yes");
@@ -107,6 +113,7 @@ fn what_is_written_while_the_aof_is_off_is_not_in_it() {
     assert_eq!(say(&mut client, &["SET", "after", "1"]), "OK");
     wait_for_rewrite(&mut client);
     assert_eq!(say(&mut client, &["SET", "last", "1"]), "OK");
+    written_out(&mut client);
     server.kill();
 
     let server = start(&directory, "yes");
@@ -131,6 +138,7 @@ fn switching_off_in_the_middle_of_a_rewrite_ends_it() {
     }
     wait_for_rewrite(&mut client);
     assert_eq!(say(&mut client, &["SET", "last", "1"]), "OK");
+    written_out(&mut client);
     server.kill();
     let server = start(&directory, "yes");
     assert_eq!(say(&mut server.client(), &["DBSIZE"]), "200001");

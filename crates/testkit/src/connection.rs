@@ -69,6 +69,24 @@ impl Connection {
             .unwrap_or_else(|| panic!("the server closed the connection"))
     }
 
+    /// The next reply or push, if one is there or comes within some milliseconds.
+    pub fn poll_receive(&mut self) -> Option<Value> {
+        let mut chunk = [0; 16 * 1024];
+        let patience = Some(std::time::Duration::from_millis(5));
+        self.socket
+            .set_read_timeout(patience)
+            .unwrap_or_else(|e| panic!("set the patience: {e}"));
+        if let Ok(count) = self.socket.read(&mut chunk) {
+            self.decoder.feed(&chunk[..count]);
+        }
+        self.socket
+            .set_read_timeout(Some(DEADLINE))
+            .unwrap_or_else(|e| panic!("set the patience: {e}"));
+        self.decoder
+            .decode()
+            .unwrap_or_else(|e| panic!("read reply: {e}"))
+    }
+
     /// The next reply or push, or nothing if the server closed the connection.
     pub fn try_receive(&mut self) -> Option<Value> {
         let mut chunk = [0; 16 * 1024];

@@ -9,7 +9,7 @@ use super::snapshot::{Begin, Purpose, Snapshot};
 use super::{encode_options, rdb_encoder, rdb_sink};
 use crate::outside::{Disk, DiskJob, Outside, SnapshotId};
 use aof::CommandSink;
-use aof::machine::{Aof, Done, Event, Fsync, Info, Level, LoadedSizes, Now};
+use aof::machine::{Aof, Done, Event, Fsync, Info, Level, LoadedSizes, Now, State};
 use aof::manifest::Manifest;
 use aof::names::Names;
 use config::{AppendFsync, Config};
@@ -53,9 +53,14 @@ impl Append {
         self.aof.info(now(outside))
     }
 
+    /// Whether the file was turned off and is still being made durable.
+    pub fn is_closing(&self) -> bool {
+        self.aof.state() == State::Closing
+    }
+
     /// Whether the first file since AOF was turned on is still being made.
     pub fn is_waiting_for_first_base(&self) -> bool {
-        self.is_on() && self.aof.state() == aof::machine::State::Waiting
+        self.is_on() && self.aof.state() == State::Waiting
     }
 
     /// Goes on with the files that a server has loaded at its start; without any, with new ones.

@@ -19,6 +19,10 @@ impl Persistence {
         outside: &mut O,
         request: ShutdownRequest,
     ) -> Result<(), String> {
+        if engine.loading {
+            // What is in memory is a part of what is in the files.
+            return Ok(());
+        }
         if self.is_saving() {
             outside.log(
                 LogLevel::Warning,
@@ -125,6 +129,19 @@ impl Persistence {
             self.append.drive(engine, outside);
         }
         true
+    }
+
+    /// After `appendonly no`: waits until what was appended before is on the disk and the file is
+    /// closed, so that the reply may say so. As in Redis, everybody waits for that.
+    pub(super) fn finish_closing<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) {
+        while self.append.is_closing() && self.append.last_write_ok() {
+            self.wait_for_disk(engine, outside);
+            self.append.drive(engine, outside);
+        }
     }
 
     /// Waits until the disk has done something, and takes note of it.

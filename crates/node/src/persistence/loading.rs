@@ -340,14 +340,18 @@ impl Loader {
             .map_err(|failure| {
                 let at = open.commands_at + failure.offset;
                 let name = shown(&part.name);
-                let text = match failure.error {
-                    engine::ReplayError::Format => format!(
-                        "Bad file format reading the append only file {name} at offset {at}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>"
-                    ),
-                    error => format!("{error} {name} at offset {at}"),
-                };
                 let (_, outside) = host.parts();
-                fail(outside, &text)
+                match failure.error {
+                    engine::ReplayError::Format => {
+                        let text = format!("What is at offset {at} of {name} is not a command.");
+                        outside.log(LogLevel::Warning, &text);
+                        let text = format!(
+                            "Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>"
+                        );
+                        fail(outside, &text)
+                    }
+                    error => fail(outside, &format!("{error} {name} at offset {at}")),
+                }
             })?;
         open.at += replayed.consumed;
         open.consumed = open.commands_at + replay.consumed();

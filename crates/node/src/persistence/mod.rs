@@ -99,7 +99,12 @@ impl Persistence {
         match origin {
             Origin::Rdb => {}
             Origin::Aof(manifest) => {
-                self.append.start(manifest, loader.sizes(), engine, outside)
+                self.append.start(manifest, loader.sizes(), engine, outside);
+                // Nobody is served before the files are there to write to.
+                while !self.append.is_settled() && !self.append.start_failed() {
+                    self.wait_for_disk(engine, outside);
+                    self.append.drive(engine, outside);
+                }
             }
             Origin::RdbIntoAof => {
                 self.append.switch(true, outside);
@@ -260,6 +265,7 @@ impl Persistence {
         self.append.set_saving(self.is_saving(), outside);
         // All of the above may have given the machine something to do.
         self.append.drive(engine, outside);
+        self.finish_closing(engine, outside);
         if self.append.take_abort_rewrite()
             && self.snapshot.as_ref().is_some_and(|s| s.purpose == Purpose::AofBase)
         {

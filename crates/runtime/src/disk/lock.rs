@@ -57,8 +57,10 @@ impl DirectoryLock {
             error,
         };
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).mode(0o644);
-        let mut file = options.truncate(false).open(&path).map_err(io_error)?;
+        options.write(true).create(true).mode(0o644);
+        let mut writer = options.truncate(false).open(&path).map_err(io_error)?;
+        // Held for reading, so that the file system can still be made read-only.
+        let file = File::open(&path).map_err(io_error)?;
         match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -67,9 +69,9 @@ impl DirectoryLock {
             }
             Err(errno) => return Err(io_error(errno.into())),
         }
-        file.set_len(0).map_err(io_error)?;
+        writer.set_len(0).map_err(io_error)?;
         let line = format!("pid {} {note}\n", std::process::id());
-        file.write_all(line.as_bytes()).map_err(io_error)?;
+        writer.write_all(line.as_bytes()).map_err(io_error)?;
         Ok(DirectoryLock { _file: file })
     }
 }
