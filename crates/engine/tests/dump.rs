@@ -62,13 +62,11 @@ impl Bench {
 #[test]
 fn a_value_of_each_kind_comes_back() {
     let long = "y".repeat(100_000);
-    let lines = format!(
-        "set int 5\nset text hello\nset empty \"\"\nrpush l a b 1\nsadd ints 1 2\nsadd st a b\nhset h f v\n\
+    let lines = "set int 5\nset text hello\nset empty \"\"\nrpush l a b 1\nsadd ints 1 2\nsadd st a b\nhset h f v\n\
          zadd z 1.5 a inf b\nconfig set hash-max-listpack-entries 0 set-max-listpack-entries 0 \
          zset-max-listpack-entries 0 list-max-listpack-size 1\nhset h2 f v g w\nsadd st2 a b\nzadd z2 1 a 2 b\n\
          rpush l2 a b c\nconfig set hash-max-listpack-entries 128 set-max-listpack-entries 128 \
-         zset-max-listpack-entries 128 list-max-listpack-size -2\n"
-    );
+         zset-max-listpack-entries 128 list-max-listpack-size -2\n".to_string();
     for version in ["10", "11"] {
         let mut b = bench(|_| {});
         b.say(&lines);

@@ -170,7 +170,9 @@ fn big_values() {
         measure(&format!("SETRANGE, 100 MB, {name}"), 20_000, |_| {
             let at = rng.below(99_999_000) as usize;
             let end = at + 10;
-            let text = keyspace.string_buffer(0, b"text", &[at..end]).unwrap();
+            let text = keyspace
+                .string_buffer(0, b"text", std::slice::from_ref(&(at..end)))
+                .unwrap();
             text[at..end].fill(b'y');
         });
         if let Some(pass) = pass {

@@ -10,7 +10,6 @@
 
 use engine::host::LogLevel;
 
-
 /// One snapshot being written; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SnapshotId(pub u64);
@@ -63,8 +62,14 @@ pub enum DiskJob {
 
 pub enum DiskDone {
     /// So many bytes that were handed over have been dealt with.
-    SnapshotWritten { id: SnapshotId, bytes: usize },
-    SnapshotFinished { id: SnapshotId, file_bytes: u64 },
+    SnapshotWritten {
+        id: SnapshotId,
+        bytes: usize,
+    },
+    SnapshotFinished {
+        id: SnapshotId,
+        file_bytes: u64,
+    },
     /// No further job of this snapshot is reported. `action` says what failed ("open", "write", …).
     SnapshotFailed {
         id: SnapshotId,

@@ -280,13 +280,13 @@ fn strings_keep_their_cheapest_form() {
     let kept = |body: &[u8]| {
         let payload = payload_of(body, 11);
         let mut room = Vec::new();
-        let name = match restore(&payload, &LoadLimits::defaults(1), false, &mut room).unwrap() {
+
+        match restore(&payload, &LoadLimits::defaults(1), false, &mut room).unwrap() {
             structures::entry::NewValue::Int(_) => "int",
             structures::entry::NewValue::Bytes(_) => "inline",
             structures::entry::NewValue::Payload(Value::Bytes(_)) => "buffer",
             structures::entry::NewValue::Payload(_) => "container",
-        };
-        name
+        }
     };
     assert_eq!(kept(b"\0\x0b12345678901"), "int");
     assert_eq!(kept(b"\0\xc0\x05"), "int");

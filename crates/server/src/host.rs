@@ -6,10 +6,10 @@
 use crate::error_text;
 use crate::listen::{self, Listeners, Refused};
 use crate::load::path_of;
-use crate::start::{self, RESERVED_FDS};
-use config::{Config, Text};
 use crate::locks::Locks;
 use crate::outside::{ServerOutside, level_of};
+use crate::start::{self, RESERVED_FDS};
+use config::{Config, Text};
 use engine::host::{AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownRequest};
 use engine::{Engine, Host, PersistenceInfo, Reload, SessionId};
 use keyspace::Garbage;
@@ -202,7 +202,10 @@ impl ServerHost {
             &format!("Received {name} scheduling shutdown..."),
         );
         let has = |flag| flags.contains(flag);
-        let save = match (has(config::ShutdownFlags::SAVE), has(config::ShutdownFlags::NOSAVE)) {
+        let save = match (
+            has(config::ShutdownFlags::SAVE),
+            has(config::ShutdownFlags::NOSAVE),
+        ) {
             (true, _) => Some(true),
             (false, true) => Some(false),
             (false, false) => None,

@@ -111,9 +111,9 @@ impl Disk for ServerOutside {
                 self.snapshots.open(id, path, packing, incremental_fsync);
             }
             DiskJob::SnapshotWrite { id, chunk } => self.snapshots.write(id, chunk),
-            DiskJob::SnapshotFinish { id, rename_to } => {
-                self.snapshots.finish(id, rename_to.map(|path| path_of(&path)))
-            }
+            DiskJob::SnapshotFinish { id, rename_to } => self
+                .snapshots
+                .finish(id, rename_to.map(|path| path_of(&path))),
             DiskJob::SnapshotAbort { id } => self.snapshots.abort(id),
             DiskJob::Aof(Action { token, op }) => self.append.submit(token.0, disk_op(op)),
         }

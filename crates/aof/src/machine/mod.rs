@@ -413,10 +413,11 @@ impl Aof {
     fn landed(&mut self, landing: Landing, now: Now) {
         self.current_size_bytes += landing.appended_bytes;
         match landing.error {
-            None if landing.appended_bytes > 0 && self.repair.is_none() => {
-                if self.fault.take().is_some() {
-                    self.notice("AOF write error looks solved. The server can write again.");
-                }
+            None if landing.appended_bytes > 0
+                && self.repair.is_none()
+                && self.fault.take().is_some() =>
+            {
+                self.notice("AOF write error looks solved. The server can write again.");
             }
             None => {}
             Some(LaneError::Again(text)) => self.append_failed(text, now),

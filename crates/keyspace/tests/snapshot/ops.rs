@@ -291,7 +291,7 @@ fn apply_to_string(ks: &mut Keyspace, op: &Op) {
         Op::SetRange(db, key, start, value) => {
             let end = start + value.len();
             if !value.is_empty()
-                && let Ok(buffer) = ks.string_buffer(*db, key, &[*start..end])
+                && let Ok(buffer) = ks.string_buffer(*db, key, std::slice::from_ref(&(*start..end)))
             {
                 buffer.resize(end.max(buffer.len()));
                 buffer[*start..end].copy_from_slice(value);

@@ -112,9 +112,8 @@ pub fn aof_parts<O: Outside + ?Sized>(
         let name = shown(&file.name).into_owned();
         let size_bytes = match outside.kind(&path) {
             PathKind::Absent => {
-                let text = format!(
-                    "The append log file {name} doesn't exist: No such file or directory"
-                );
+                let text =
+                    format!("The append log file {name} doesn't exist: No such file or directory");
                 return Err(say(outside, text));
             }
             _ => match outside.open(&path) {

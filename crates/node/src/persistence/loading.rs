@@ -184,9 +184,9 @@ impl Loader {
         let file = outside.open(&part.path).map_err(|error| {
             let name = shown(&part.name);
             let text = match part.kind {
-                PartKind::Rdb => format!(
-                    "Fatal error: can't open the RDB file {name} for reading: {error}"
-                ),
+                PartKind::Rdb => {
+                    format!("Fatal error: can't open the RDB file {name} for reading: {error}")
+                }
                 _ => format!(
                     "Fatal error: can't open the append log file {name} for reading: {error}"
                 ),
@@ -233,16 +233,17 @@ impl Loader {
     fn recognise(&self, open: &mut Open, part: &Part, engine: &Engine, host: &mut dyn NodeHost) {
         let (_, outside) = host.parts();
         let begin = open.rest();
-        if part.kind != PartKind::Rdb && !(begin.starts_with(b"REDIS") || begin.starts_with(b"VALKEY")) {
+        if part.kind != PartKind::Rdb
+            && !(begin.starts_with(b"REDIS") || begin.starts_with(b"VALKEY"))
+        {
             open.format = Format::Commands(Box::new(engine.begin_replay()));
             return;
         }
         match part.kind {
             PartKind::Rdb => {}
-            PartKind::AofBase if part.name.ends_with(b".rdb") => outside.log(
-                LogLevel::Notice,
-                "Reading RDB base file on AOF loading...",
-            ),
+            PartKind::AofBase if part.name.ends_with(b".rdb") => {
+                outside.log(LogLevel::Notice, "Reading RDB base file on AOF loading...")
+            }
             _ => outside.log(LogLevel::Notice, "Reading RDB preamble from AOF file..."),
         }
         let limits = engine.load_limits();
@@ -581,7 +582,9 @@ fn rdb_failed(host: &mut dyn NodeHost, part: &Part, error: &rdb::LoadError) -> L
     let (_, outside) = host.parts();
     let name = shown(&part.name);
     let text = match &error.reason {
-        rdb::Reason::WrongChecksum { .. } => format!("{error}. Aborting now. (RDB CRC error in {name})"),
+        rdb::Reason::WrongChecksum { .. } => {
+            format!("{error}. Aborting now. (RDB CRC error in {name})")
+        }
         rdb::Reason::UnexpectedEnd => format!(
             "Short read or OOM loading DB. Unrecoverable error, aborting now. ({name}: {error})"
         ),

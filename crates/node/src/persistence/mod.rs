@@ -27,16 +27,16 @@ use crate::outside::{DiskDone, DiskJob, Outside, SnapshotId};
 use append::Append;
 use config::Config;
 use engine::host::LogLevel;
-use loading::LoadOptions;
 use engine::{Engine, LoadingInfo, ReplyError};
 use keyspace::snapshot::Sink;
+use loading::LoadOptions;
 use rdb::{EncodeOptions, Encoder};
 use saving::Saving;
 use sink::{Access, RdbSink};
 use snapshot::{Begin, Purpose, Snapshot};
 
-pub use leaving::SHUTDOWN_FAILED;
 pub use finding::Origin;
+pub use leaving::SHUTDOWN_FAILED;
 pub use loading::{LoadFailed, Loaded, Loader, Step};
 pub use reloading::reload;
 
@@ -223,7 +223,11 @@ impl Persistence {
                         self.saved(engine, outside, 0);
                         return Ok(());
                     }
-                    DiskDone::SnapshotFailed { id: of, action, error } if of == id => {
+                    DiskDone::SnapshotFailed {
+                        id: of,
+                        action,
+                        error,
+                    } if of == id => {
                         log_failure(outside, action, &error);
                         snapshot.give_up(engine);
                         return Err(String::new());
@@ -267,11 +271,17 @@ impl Persistence {
         self.append.drive(engine, outside);
         self.finish_closing(engine, outside);
         if self.append.take_abort_rewrite()
-            && self.snapshot.as_ref().is_some_and(|s| s.purpose == Purpose::AofBase)
+            && self
+                .snapshot
+                .as_ref()
+                .is_some_and(|s| s.purpose == Purpose::AofBase)
         {
             outside.log(
                 LogLevel::Notice,
-                &format!("Killing running AOF rewrite child: {}", outside.process_id()),
+                &format!(
+                    "Killing running AOF rewrite child: {}",
+                    outside.process_id()
+                ),
             );
             self.abort_snapshot(engine, outside);
         }
@@ -305,10 +315,7 @@ impl Persistence {
             .append
             .due_ns()
             .map(|due_ns| due_ns.saturating_sub(now_ns).div_ceil(1_000_000) as i64);
-        [snapshot, requested, append]
-            .into_iter()
-            .flatten()
-            .min()
+        [snapshot, requested, append].into_iter().flatten().min()
     }
 
     /// Ten times a second: save points, growth of the AOF, what was scheduled.
@@ -469,7 +476,11 @@ impl Persistence {
 
     /// Gives up the save of an RDB file that is under way.
     fn abort_save<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
-        if self.snapshot.as_ref().is_some_and(|s| s.purpose != Purpose::AofBase) {
+        if self
+            .snapshot
+            .as_ref()
+            .is_some_and(|s| s.purpose != Purpose::AofBase)
+        {
             self.abort_snapshot(engine, outside);
         }
         self.requested.take_if(|request| *request == Request::Save);
@@ -486,9 +497,8 @@ impl Persistence {
     /// Says to the engine whether writes are to be refused, and why.
     fn refuse_writes_if_needed(&self, engine: &mut Engine) {
         let config = &engine.config;
-        let rdb_failed = config.stop_writes_on_bgsave_error
-            && !config.save.is_empty()
-            && !self.saving.last_ok;
+        let rdb_failed =
+            config.stop_writes_on_bgsave_error && !config.save.is_empty() && !self.saving.last_ok;
         engine.write_refusal = if rdb_failed {
             Some(ReplyError::new(MISCONF_RDB))
         } else {
@@ -546,7 +556,7 @@ fn path_in_dir(config: &Config, name: &[u8]) -> Vec<u8> {
 
 fn encode_options(config: &Config) -> EncodeOptions {
     EncodeOptions {
-        version: config.rdb_version as u16,
+        version: config.rdb_version,
         compress: config.rdbcompression,
         checksum: config.rdbchecksum,
     }
@@ -591,5 +601,9 @@ fn rdb_sink<O: Outside + ?Sized>(
         "allkeys-lru" | "volatile-lru" => Access::IdleSeconds,
         _ => Access::None,
     };
-    Box::new(RdbSink::new(encoder, engine.keyspace.access_meter(), access))
+    Box::new(RdbSink::new(
+        encoder,
+        engine.keyspace.access_meter(),
+        access,
+    ))
 }

@@ -185,6 +185,7 @@ pub fn output_of(sink: &mut dyn Sink) -> &mut dyn Output {
     if any.is::<RdbSink>() {
         any.downcast_mut::<RdbSink>().expect("just asked")
     } else {
-        any.downcast_mut::<PlainSink>().expect("no other sink is given to a pass")
+        any.downcast_mut::<PlainSink>()
+            .expect("no other sink is given to a pass")
     }
 }
