@@ -410,7 +410,10 @@ fn setting_what_is_not_built_warns_unless_it_asks_for_nothing() {
             .unwrap();
         changed[0].warning.as_ref().map(|warning| warning.option)
     };
-    assert_eq!(warning(b"activedefrag", b"yes"), Some("activedefrag"));
+    assert_eq!(
+        warning(b"tracking-table-max-keys", b"5"),
+        Some("tracking-table-max-keys")
+    );
     assert_eq!(warning(b"locale-collate", b"C"), None);
     assert_eq!(warning(b"maxmemory", b"5"), None);
 }

@@ -1,3 +1,5 @@
+//! Tests of the disk thread on real files.
+
 use super::*;
 
 use std::fs;

@@ -1,2 +1,0 @@
-//! The tools that look at files without a server.
-#![forbid(unsafe_code)]
