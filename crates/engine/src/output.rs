@@ -27,9 +27,10 @@ pub struct Output {
 }
 
 impl Output {
-    /// Bytes not yet taken.
+    /// Bytes not yet taken. While a writer has the tail, part of which may have been sent, its bytes
+    /// are not among them.
     pub fn len(&self) -> usize {
-        self.queued_bytes + self.tail.len() - self.sent
+        (self.queued_bytes + self.tail.len()).saturating_sub(self.sent)
     }
 
     pub fn is_empty(&self) -> bool {

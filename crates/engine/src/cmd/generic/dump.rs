@@ -7,6 +7,7 @@
 
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
+use crate::host::LogLevel;
 use keyspace::journal::NotifyClass;
 use keyspace::{ExpiredKeys, IntText};
 use rdb::{AccessInfo, EncodeOptions, Loaded, RestoreError};
@@ -109,7 +110,7 @@ pub fn restore(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
 }
 
 fn decode<'a>(
-    ctx: &Ctx<'_>,
+    ctx: &mut Ctx<'_>,
     payload: &'a [u8],
     room: &'a mut Vec<u8>,
 ) -> Result<Loaded<'a>, ReplyError> {
@@ -123,7 +124,10 @@ fn decode<'a>(
     };
     restored.map_err(|error| match error {
         RestoreError::VersionOrChecksum => BAD_ENVELOPE,
-        RestoreError::BadData(_) => BAD_DATA,
+        RestoreError::BadData(error) => {
+            ctx.host.log(LogLevel::Verbose, &error.to_string());
+            BAD_DATA
+        }
     })
 }
 
