@@ -63,6 +63,11 @@ const TABLE: &[(&str, Rule, &str)] = &[
     ("EXPIRE", Rule::Undefined("LT"), "as above"),
     ("PEXPIRE", Rule::Undefined("GT"), "as above"),
     ("PEXPIRE", Rule::Undefined("LT"), "as above"),
+    (
+        "DUMP",
+        Rule::Undefined("DUMP"),
+        "the version and the compressor show in it; what is loaded is compared in persistence_cross",
+    ),
     ("KEYS", Rule::AnyOrder, "hash table order"),
     ("SMEMBERS", Rule::AnyOrder, "hash table order"),
     ("SINTER", Rule::AnyOrder, "hash table order"),
