@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The programs that exist so far, and for each the families of names that start it.
-const PROGRAMS: &[(&str, &[&str])] = &[("server", &["redan", "redis", "valkey"])];
+const PROGRAMS: &[(&str, &[&str])] = &[
+    ("server", &["redan", "redis", "valkey"]),
+    ("check-rdb", &["redan", "redis", "valkey"]),
+];
 
 #[derive(Debug, PartialEq)]
 pub struct Args {

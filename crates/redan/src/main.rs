@@ -1,5 +1,5 @@
 //! The one executable. `redan server …` picks the program; so does the name it is called by:
-//! `redan-server`, `redis-server`, `valkey-server`.
+//! `redan-server`, `redis-server`, `valkey-server`. The other programs go by such names as well.
 //!
 //! Programs that later issues bring (cli, sentinel, benchmark, …) are absent, not stubbed: asking
 //! for one is a clear error.
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 static ALLOCATOR: runtime::alloc::Jemalloc = runtime::alloc::Jemalloc;
 
 const USAGE: &str = "usage: redan server [/path/to/redis.conf | -] [--option value ...]\n\
-                     also called as redan-server, redis-server or valkey-server\n";
+                     \x20      redan check-rdb [--json] FILE\n\
+                     also called as redan-server, redis-server or valkey-server; others alike\n";
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
@@ -48,6 +49,7 @@ fn program_by_name(called_as: &OsString) -> Option<&'static str> {
     match program {
         "server" => Some("server"),
         "sentinel" => Some("sentinel"),
+        "check-rdb" => Some("check-rdb"),
         _ => None,
     }
 }
@@ -55,6 +57,7 @@ fn program_by_name(called_as: &OsString) -> Option<&'static str> {
 fn run(program: &str, args: &[OsString]) -> ExitCode {
     match program {
         "server" => server::main(args),
+        "check-rdb" => check::check_rdb(args),
         other => {
             eprintln!("redan: there is no program '{other}' in this release\n{USAGE}");
             ExitCode::FAILURE
