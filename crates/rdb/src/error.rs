@@ -74,6 +74,10 @@ pub enum Reason {
         at_byte: usize,
         why: &'static str,
     },
+    /// A packed value that is too large to stay packed holds an element twice.
+    RepeatedInPack {
+        what: &'static str,
+    },
     UnknownContainer(u64),
     EmptyNode,
     Duplicate(Collection),
@@ -136,6 +140,7 @@ impl fmt::Display for Reason {
             Reason::Corrupt { what, at_byte, why } => {
                 write!(f, "{what} integrity check failed: {why} (byte {at_byte})")
             }
+            Reason::RepeatedInPack { what } => write!(f, "{what} with dup elements"),
             Reason::UnknownContainer(code) => {
                 write!(
                     f,

@@ -249,14 +249,32 @@ fn duplicates_in_packs_are_found_by_the_deep_check() {
     assert!(restored(&payload_of(hash, 10), false).is_ok());
     let error = restored(&payload_of(hash, 10), true).unwrap_err();
     assert!(
-        error.to_string().contains("Duplicate hash fields detected"),
+        error
+            .to_string()
+            .contains("Hash listpack integrity check failed: an element is there twice"),
         "{error}"
     );
+    // In a table it shows itself.
+    let mut limits = LoadLimits::defaults(1);
+    limits.hash.packed_entries_max = 1;
+    let payload = payload_of(hash, 10);
+    let mut room = Vec::new();
+    match restore(&payload, &limits, false, &mut room) {
+        Err(error) => assert!(
+            error
+                .to_string()
+                .contains("Hash listpack with dup elements"),
+            "{error}"
+        ),
+        Ok(_) => panic!("a field is there twice"),
+    }
     let set = b"\x14\x0d\x0d\0\0\0\x02\0\x81f\x02\x81f\x02\xff";
     assert!(restored(&payload_of(set, 11), false).is_ok());
     let error = restored(&payload_of(set, 11), true).unwrap_err();
     assert!(
-        error.to_string().contains("Duplicate set members detected"),
+        error
+            .to_string()
+            .contains("Set listpack integrity check failed: an element is there twice"),
         "{error}"
     );
     let zset = b"\x11\x13\x13\0\0\0\x04\0\x81f\x02\x81n\x02\x81g\x02\x81w\x02\xff";

@@ -168,13 +168,22 @@ fn hashes() {
     assert_eq!(load(&file_of(16, &string(&listpack(&texts)))), expected);
     let zipmap = b"\x02\x01f\x01\0v\x01n\x01\x035---\xff";
     assert_eq!(load(&file_of(9, &string(zipmap))), expected);
-    for (kind, blob) in [
-        (13, ziplist(&["f", "1", "f", "2"])),
-        (9, b"\x02\x01f\x01\0v\x01f\x01\0w\xff".to_vec()),
-    ] {
-        let reason = refuse(&file_of(kind, &string(&blob)));
-        assert_eq!(reason.to_string(), "Duplicate hash fields detected");
-    }
+    let twice = refuse(&file_of(13, &string(&ziplist(&["f", "1", "f", "2"]))));
+    assert_eq!(
+        twice.to_string(),
+        "Hash ziplist integrity check failed: an element is there twice (byte 0)"
+    );
+    let twice = refuse(&file_of(9, &string(b"\x02\x01f\x01\0v\x01f\x01\0w\xff")));
+    assert_eq!(twice.to_string(), "Zipmap with dup elements");
+    let twice = [
+        vec![2],
+        string(b"f"),
+        string(b"v"),
+        string(b"f"),
+        string(b"w"),
+    ];
+    let reason = refuse(&file_of(4, &twice.concat()));
+    assert_eq!(reason.to_string(), "Duplicate hash fields detected");
     let reason = refuse(&file_of(13, &string(&ziplist(&["f", "1", "g"]))));
     assert_eq!(
         reason.to_string(),

@@ -15,7 +15,7 @@ use structures::listpack::{CorruptListpack, IntBuf, Item, Listpack};
 use structures::sorted_set;
 
 use super::cursor::{Read, Stop};
-use crate::error::{Collection, Reason};
+use crate::error::Reason;
 use crate::format::kind;
 use crate::limits::LoadLimits;
 use crate::ziplist::{self, walk_ziplist, walk_zipmap};
@@ -56,21 +56,13 @@ impl From<CorruptIntset> for Stop {
 
 /// Tells a corrupt blob what it should have been.
 pub(super) fn named<T>(name: &'static str, read: Read<T>) -> Read<T> {
-    read.map_err(|stop| match stop {
-        Stop::Bad(reason) => match *reason {
-            Reason::Corrupt {
-                what: "",
-                at_byte,
-                why,
-            } => Reason::Corrupt {
-                what: name,
-                at_byte,
-                why,
-            }
-            .into(),
-            other => other.into(),
-        },
-        more => more,
+    read.map_err(|mut stop| {
+        if let Stop::Bad(reason) = &mut stop
+            && let Reason::Corrupt { what, .. } | Reason::RepeatedInPack { what } = &mut **reason
+        {
+            *what = name;
+        }
+        stop
     })
 }
 
@@ -135,6 +127,15 @@ fn corrupt(why: &'static str) -> Stop {
     .into()
 }
 
+/// An element that is there twice, found by the deep check or in a table.
+#[cold]
+fn repeated(deep: bool) -> Stop {
+    if deep {
+        return corrupt("an element is there twice");
+    }
+    Reason::RepeatedInPack { what: "" }.into()
+}
+
 pub(super) fn listpack_of_ziplist(blob: &[u8]) -> Read<Listpack> {
     let mut pack = Listpack::new();
     walk_ziplist(blob, |item| {
@@ -187,7 +188,7 @@ fn set(blob: &[u8], limits: &LoadLimits) -> Read<Option<Value>> {
         let mut table = Set::with_capacity(len, &limits.set);
         for item in pack.iter() {
             if !table.add(item.as_bytes(&mut IntBuf::new()), &limits.set) {
-                return Err(Reason::Duplicate(Collection::Set).into());
+                return Err(repeated(limits.deep));
             }
         }
         if is_too_big {
@@ -200,32 +201,32 @@ fn set(blob: &[u8], limits: &LoadLimits) -> Read<Option<Value>> {
 fn hash(pack: Listpack, limits: &LoadLimits, deep: bool) -> Read<Value> {
     let len = pack.len() / 2;
     if len > limits.hash.packed_entries_max {
-        return hash_table(&pack, limits);
+        return hash_table(&pack, limits, deep);
     }
     if deep {
-        check_members(&pack, limits, Collection::Hash)?;
+        check_members(&pack, limits)?;
     }
     Ok(Value::Hash(Hash::Packed(pack)))
 }
 
-fn hash_table(pack: &Listpack, limits: &LoadLimits) -> Read<Value> {
+fn hash_table(pack: &Listpack, limits: &LoadLimits, deep: bool) -> Read<Value> {
     let mut hash = super::build::empty_hash_table(pack.len() / 2, limits);
     for (field, value) in pack.pairs() {
         let (mut field_text, mut value_text) = (IntBuf::new(), IntBuf::new());
         let field = field.as_bytes(&mut field_text);
         if !hash.set(field, value.as_bytes(&mut value_text), &limits.hash) {
-            return Err(Reason::Duplicate(Collection::Hash).into());
+            return Err(repeated(deep));
         }
     }
     Ok(Value::Hash(hash))
 }
 
 /// Whether the first elements of all pairs differ.
-fn check_members(pack: &Listpack, limits: &LoadLimits, what: Collection) -> Read<()> {
+fn check_members(pack: &Listpack, limits: &LoadLimits) -> Read<()> {
     let mut met = Set::with_capacity(pack.len() / 2, &limits.set);
     for (member, _) in pack.pairs() {
         if !met.add(member.as_bytes(&mut IntBuf::new()), &limits.set) {
-            return Err(Reason::Duplicate(what).into());
+            return Err(repeated(true));
         }
     }
     Ok(())
@@ -237,7 +238,7 @@ fn zipmap(blob: &[u8], limits: &LoadLimits) -> Read<Option<Value>> {
         if hash.set(field, value, &limits.hash) {
             Ok::<(), Stop>(())
         } else {
-            Err(Reason::Duplicate(Collection::Hash).into())
+            Err(repeated(false))
         }
     })?;
     Ok(Some(Value::Hash(hash)))
@@ -254,13 +255,13 @@ fn zset(pack: Listpack, limits: &LoadLimits, deep: bool) -> Read<Value> {
                 .insert(member.as_bytes(&mut IntBuf::new()), score)
                 .is_some()
             {
-                return Err(Reason::Duplicate(Collection::SortedSet).into());
+                return Err(repeated(deep));
             }
         }
         return Ok(Value::SortedSet(SortedSet::Table(Box::new(table))));
     }
     if deep {
-        check_members(&pack, limits, Collection::SortedSet)?;
+        check_members(&pack, limits)?;
         check_order(&pack)?;
     }
     Ok(Value::SortedSet(SortedSet::Packed(pack)))
