@@ -249,20 +249,7 @@ fn old_value(random: &mut Random, between: impl Fn(&mut Vec<u8>), out: &mut Vec<
             put_string(&texts[0], out);
             out.extend_from_slice(&random.score().to_le_bytes());
         }
-        9 => {
-            let mut zipmap = vec![0xfe];
-            for text in texts.iter().filter(|text| text.len() < 254) {
-                for len in [text.len() as u8, text.len() as u8] {
-                    zipmap.push(len);
-                    if zipmap.len() % 2 == 0 {
-                        zipmap.push(0);
-                    }
-                    zipmap.extend_from_slice(text);
-                }
-            }
-            zipmap.push(0xff);
-            put_string(&zipmap, out);
-        }
+        9 => put_string(&zipmap(&texts), out),
         10 | 13 => put_string(&ziplist(random, &texts), out),
         12 => {
             let mut pairs = Vec::new();
@@ -286,6 +273,19 @@ fn old_value(random: &mut Random, between: impl Fn(&mut Vec<u8>), out: &mut Vec<
         15 => out.extend_from_slice(b"\x00\x00\x00\x00\x00"),
         _ => out.extend_from_slice(b"\x81\x01\x02\x03\x04\x05\x06\x07\x08\x02\x05\x00"),
     }
+}
+
+/// Each text is its own value.
+fn zipmap(texts: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = vec![0xfe];
+    for text in texts.iter().filter(|text| text.len() < 254) {
+        out.push(text.len() as u8);
+        out.extend_from_slice(text);
+        out.extend_from_slice(&[text.len() as u8, 0]);
+        out.extend_from_slice(text);
+    }
+    out.push(0xff);
+    out
 }
 
 fn pack(texts: &[Vec<u8>]) -> Listpack {
