@@ -20,7 +20,9 @@ impl Keyspace {
         expiry_ms: Option<i64>,
         access: Option<u32>,
     ) -> bool {
-        if self.dbs[db as usize].find(key).is_some() {
+        let d = &self.dbs[db as usize];
+        let (hash, index) = (d.hash(key), d.table_index(key));
+        if d.tables[index].find(hash, key).is_some() {
             return false;
         }
         let (value, tag) = match &value {
@@ -37,7 +39,6 @@ impl Keyspace {
         let bits = access.unwrap_or_else(|| self.access.fresh());
         self.before_write(db, key);
         let d = &mut self.dbs[db as usize];
-        let (hash, index) = (d.hash(key), d.table_index(key));
         d.tables[index].insert_new(hash, key, value, tag as u8, bits, expiry_ms);
         d.added();
         d.reindex(index, hash, None, expiry_ms);

@@ -10,6 +10,7 @@
 
 use super::append::shown;
 use super::finding::{Part, PartKind};
+use super::load_batch::LoadBatch;
 use crate::NodeHost;
 use crate::outside::{Outside, ReadFile};
 use aof::machine::LoadedSizes;
@@ -87,6 +88,7 @@ pub struct Loader {
     rdb_used_mem: u64,
     loaded: Loaded,
     empty: u64,
+    batch: LoadBatch,
 }
 
 impl Loader {
@@ -109,6 +111,7 @@ impl Loader {
             rdb_used_mem: 0,
             loaded: Loaded::default(),
             empty: 0,
+            batch: LoadBatch::default(),
         }
     }
 
@@ -262,24 +265,16 @@ impl Loader {
             return Ok(false);
         };
         let mut input = &open.buffer[open.at..];
-        let mut needs_more = false;
-        for _ in 0..EVENTS_PER_LOOK {
-            match decoder.next(&mut input) {
-                Ok(Some(Event::End { checksum })) => {
-                    if checksum == ChecksumFound::Disabled {
-                        let text = "RDB file was saved with checksum disabled: no check performed.";
-                        host.log(LogLevel::Notice, text);
-                    }
-                    break;
-                }
-                Ok(Some(event)) => self.take_event(event, part, engine, host)?,
-                Ok(None) => {
-                    needs_more = true;
-                    break;
-                }
-                Err(error) => return Err(rdb_failed(host, part, &error)),
-            }
-        }
+        let (mut events, mut outcome) = (0, Ok(()));
+        let has_input = decoder.run(&mut input, &mut |event| {
+            events += 1;
+            outcome = self.take_event(event, part, engine, host);
+            outcome.is_ok() && events < EVENTS_PER_LOOK
+        });
+        // What came before an error is put in place first: a duplicate among it is the first error.
+        self.put_batch(engine, host)?;
+        outcome?;
+        let needs_more = !has_input.map_err(|error| rdb_failed(host, part, &error))?;
         let is_done = decoder.is_done();
         let wanted = decoder.wanted();
         open.consumed = decoder.offset();
@@ -455,11 +450,6 @@ impl Loader {
                 expiry_ms,
                 access,
             } => {
-                let policy = LoadPolicy {
-                    // In an AOF, a command behind may still refer to the key.
-                    keep_expired: part.kind != PartKind::Rdb,
-                    replace: self.options.merge,
-                };
                 let entry = LoadEntry {
                     db,
                     key,
@@ -467,15 +457,8 @@ impl Loader {
                     expiry_ms,
                     access,
                 };
-                match engine.load_entry(entry, policy) {
-                    LoadOutcome::Added => self.loaded.keys += 1,
-                    LoadOutcome::Expired => self.loaded.expired += 1,
-                    LoadOutcome::Duplicate => {
-                        let (_, outside) = host.parts();
-                        let text = format!("RDB has duplicated key '{}' in DB {db}", shown(key));
-                        return Err(fail(outside, &text));
-                    }
-                    LoadOutcome::NoSuchDb => check_db(db, engine, host)?,
+                if self.batch.push(entry, engine) {
+                    self.put_batch(engine, host)?;
                 }
             }
             Event::Empty { key, .. } => {
@@ -485,12 +468,43 @@ impl Loader {
                     host.log(LogLevel::Notice, &text);
                 }
             }
-            Event::ModuleAux { .. }
-            | Event::Foreign { .. }
-            | Event::Functions
-            | Event::End { .. } => {}
+            Event::ModuleAux { .. } | Event::Foreign { .. } | Event::Functions => {}
+            Event::End { checksum } => {
+                if checksum == ChecksumFound::Disabled {
+                    let text = "RDB file was saved with checksum disabled: no check performed.";
+                    host.log(LogLevel::Notice, text);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Puts the entries that were kept back into their databases.
+    fn put_batch(
+        &mut self,
+        engine: &mut Engine,
+        host: &mut dyn NodeHost,
+    ) -> Result<(), LoadFailed> {
+        let policy = LoadPolicy {
+            // In an AOF, a command behind may still refer to the key.
+            keep_expired: self.parts[self.next].kind != PartKind::Rdb,
+            replace: self.options.merge,
+        };
+        let loaded = &mut self.loaded;
+        self.batch.drain(|entry| {
+            let (db, key) = (entry.db, entry.key);
+            match engine.load_entry(entry, policy) {
+                LoadOutcome::Added => loaded.keys += 1,
+                LoadOutcome::Expired => loaded.expired += 1,
+                LoadOutcome::Duplicate => {
+                    let (_, outside) = host.parts();
+                    let text = format!("RDB has duplicated key '{}' in DB {db}", shown(key));
+                    return Err(fail(outside, &text));
+                }
+                LoadOutcome::NoSuchDb => check_db(db, engine, host)?,
+            }
+            Ok(())
+        })
     }
 
     fn take_aux(&mut self, key: &[u8], value: &[u8], host: &mut dyn NodeHost) {

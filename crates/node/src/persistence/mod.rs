@@ -17,6 +17,7 @@ mod append;
 mod finding;
 mod info;
 mod leaving;
+mod load_batch;
 mod loading;
 mod reloading;
 mod saving;
