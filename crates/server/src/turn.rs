@@ -43,13 +43,20 @@ impl Turns {
     /// False if the process is to end before all is loaded.
     pub fn load(&mut self, engine: &mut Engine, host: &mut ServerHost) -> Result<bool, String> {
         const FAILED: &str = "Fatal error loading the DB, check server logs. Exiting.";
+        const DAMAGED: &str = "Terminating server after rdb file reading failure.";
         engine.refresh_time(host);
         let (persistence, outside) = host.parts();
         let (origin, mut loader) = persistence
             .begin_loading(engine, outside)
             .map_err(|_| FAILED)?;
         loop {
-            let step = loader.step(engine, host).map_err(|_| FAILED)?;
+            let step = loader.step(engine, host).map_err(|failed| {
+                if failed.is_damaged_rdb {
+                    DAMAGED
+                } else {
+                    FAILED
+                }
+            })?;
             engine.settle_load(host);
             let (persistence, outside) = host.parts();
             persistence.loading_goes_on(&loader, outside);

@@ -157,6 +157,7 @@ pub fn read_manifest<O: Outside + ?Sized>(
             outside.log(LogLevel::Warning, &text);
         }
         LoadFailed {
+            is_damaged_rdb: false,
             text: error.to_string(),
         }
     })
@@ -216,5 +217,8 @@ fn read_all<O: Outside + ?Sized>(path: &[u8], outside: &mut O) -> Result<Vec<u8>
 
 fn say<O: Outside + ?Sized>(outside: &mut O, text: String) -> LoadFailed {
     outside.log(LogLevel::Warning, &text);
-    LoadFailed { text }
+    LoadFailed {
+        text,
+        is_damaged_rdb: false,
+    }
 }

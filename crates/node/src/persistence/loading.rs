@@ -53,6 +53,8 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadFailed {
     pub text: String,
+    /// An RDB file is damaged or cut off, as opposed to unreadable or not for this release.
+    pub is_damaged_rdb: bool,
 }
 
 enum Format {
@@ -583,7 +585,10 @@ fn check_db(db: u32, engine: &Engine, host: &mut dyn NodeHost) -> Result<(), Loa
 
 fn fail<O: Outside + ?Sized>(outside: &mut O, text: &str) -> LoadFailed {
     outside.log(LogLevel::Warning, text);
-    LoadFailed { text: text.into() }
+    LoadFailed {
+        text: text.into(),
+        is_damaged_rdb: false,
+    }
 }
 
 fn read_failed(host: &mut dyn NodeHost, part: &Part, error: &str) -> LoadFailed {
@@ -593,16 +598,36 @@ fn read_failed(host: &mut dyn NodeHost, part: &Part, error: &str) -> LoadFailed 
 }
 
 fn rdb_failed(host: &mut dyn NodeHost, part: &Part, error: &rdb::LoadError) -> LoadFailed {
+    use rdb::Reason;
     let (_, outside) = host.parts();
     let name = shown(&part.name);
     let text = match &error.reason {
-        rdb::Reason::WrongChecksum { .. } => {
+        Reason::WrongChecksum { .. } => {
             format!("{error}. Aborting now. (RDB CRC error in {name})")
         }
-        rdb::Reason::UnexpectedEnd => format!(
+        Reason::UnexpectedEnd => format!(
             "Short read or OOM loading DB. Unrecoverable error, aborting now. ({name}: {error})"
         ),
         _ => format!("{name}: {error}"),
     };
-    fail(outside, &text)
+    if matches!(error.reason, Reason::Corrupt { .. }) {
+        // What Redis's own line begins and ends with, for those who search logs for it.
+        let (offset, reason) = (error.offset, &error.reason);
+        let text = format!("Internal error in RDB reading offset {offset} -> {reason}.");
+        outside.log(LogLevel::Warning, &text);
+    }
+    let is_for_others = matches!(
+        error.reason,
+        Reason::WrongSignature
+            | Reason::UnsupportedVersion(_)
+            | Reason::RefusedType(_)
+            | Reason::RefusedModule(_)
+            | Reason::RefusedModuleAux(_)
+            | Reason::RefusedFunctions
+            | Reason::RefusedSlotImport
+    );
+    LoadFailed {
+        is_damaged_rdb: !is_for_others,
+        ..fail(outside, &text)
+    }
 }
