@@ -2,6 +2,7 @@
 //!
 //! - [`manifest`], [`names`]: Redis 7's multi-part directory, its texts and its file names
 //! - [`machine`]: decides every file operation; the caller executes them in order and reports
+//! - [`replay`]: walks the commands of a file, with exact places for what is cut or broken
 //! - [`CommandSink`]: writes a snapshot as a base file of commands
 //!
 //! Knows no clock, file or thread. `now` comes in as an argument, operations go out as values.
@@ -11,6 +12,7 @@
 pub mod machine;
 pub mod manifest;
 pub mod names;
+pub mod replay;
 mod rewrite;
 
 pub use rewrite::CommandSink;
