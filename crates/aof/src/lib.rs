@@ -6,7 +6,8 @@
 //! - [`CommandSink`]: writes a snapshot as a base file of commands
 //!
 //! Knows no clock, file or thread. `now` comes in as an argument, operations go out as values.
-//! Tests: in each file; `tests/simulation.rs` crashes the machine at random points on a model disk.
+//! Tests: in each file; `tests/simulation.rs` crashes the machine at random points on a model disk;
+//! `examples/fuzz_aof.rs` is a mutation fuzzer for the stable toolchain.
 #![forbid(unsafe_code)]
 
 pub mod machine;
