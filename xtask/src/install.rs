@@ -13,6 +13,7 @@ use std::process::Command;
 const PROGRAMS: &[(&str, &[&str])] = &[
     ("server", &["redan", "redis", "valkey"]),
     ("check-rdb", &["redan", "redis", "valkey"]),
+    ("check-aof", &["redan", "redis", "valkey"]),
 ];
 
 #[derive(Debug, PartialEq)]

@@ -4,7 +4,8 @@
 //! elements each, then PEXPIREAT; SELECT where the database changes. Elements are collected until a
 //! command is full, so its head can say how many follow; a big string's length is known ahead.
 //!
-//! Shape of the commands as Redis 7's own rewrite was observed to write them. Tests: at the bottom.
+//! Shape of the commands as Redis 7's own rewrite was observed to write them. Tests: at the bottom,
+//! and `tests/rewrite.rs`.
 
 use keyspace::snapshot::{BigHeader, BigShape, Piece};
 use keyspace::{Entry, Str, Value};
@@ -81,8 +82,12 @@ impl CommandSink {
         std::mem::replace(&mut self.out, next)
     }
 
+    /// One whole entry. An empty collection leaves no trace: no command could make it.
     pub fn entry(&mut self, db: u32, entry: Entry<'_>) {
         assert!(self.open.is_none(), "a big value is under way");
+        if entry.payload().is_some_and(is_empty_collection) {
+            return;
+        }
         self.select(db);
         let key = entry.key();
         match (entry.string(), entry.payload()) {
@@ -95,7 +100,10 @@ impl CommandSink {
 
     pub fn big_begin(&mut self, db: u32, header: BigHeader<'_>) {
         assert!(self.open.is_none(), "a big value is under way");
-        self.select(db);
+        let is_empty = has_no_elements(header.shape);
+        if !is_empty {
+            self.select(db);
+        }
         if let BigShape::String { len_bytes } = header.shape {
             command(&mut self.out, 3);
             argument(&mut self.out, b"SET");
@@ -104,7 +112,7 @@ impl CommandSink {
         }
         self.open = Some(Open {
             key: header.key.to_vec(),
-            expiry_ms: header.expiry_ms,
+            expiry_ms: header.expiry_ms.filter(|_| !is_empty),
             shape: header.shape,
         });
     }
@@ -230,6 +238,27 @@ impl CommandSink {
             argument(&mut self.out, key);
             argument(&mut self.out, at_ms.to_string().as_bytes());
         }
+    }
+}
+
+fn is_empty_collection(value: &Value) -> bool {
+    match value {
+        // An empty string is a value like any other.
+        Value::Bytes(_) => false,
+        Value::List(list) => list.is_empty(),
+        Value::Set(set) => set.is_empty(),
+        Value::Hash(hash) => hash.is_empty(),
+        Value::SortedSet(set) => set.is_empty(),
+    }
+}
+
+fn has_no_elements(shape: BigShape) -> bool {
+    match shape {
+        BigShape::String { .. } => false,
+        BigShape::List { len, .. }
+        | BigShape::Set { len }
+        | BigShape::Hash { len }
+        | BigShape::SortedSet { len } => len == 0,
     }
 }
 

@@ -14,6 +14,7 @@ static ALLOCATOR: runtime::alloc::Jemalloc = runtime::alloc::Jemalloc;
 
 const USAGE: &str = "usage: redan server [/path/to/redis.conf | -] [--option value ...]\n\
                      \x20      redan check-rdb [--json] FILE\n\
+                     \x20      redan check-aof [--json] [--fix | --truncate-to-timestamp SECONDS] FILE|MANIFEST\n\
                      also called as redan-server, redis-server or valkey-server; others alike\n";
 
 fn main() -> ExitCode {
@@ -50,6 +51,7 @@ fn program_by_name(called_as: &OsString) -> Option<&'static str> {
         "server" => Some("server"),
         "sentinel" => Some("sentinel"),
         "check-rdb" => Some("check-rdb"),
+        "check-aof" => Some("check-aof"),
         _ => None,
     }
 }
@@ -58,6 +60,7 @@ fn run(program: &str, args: &[OsString]) -> ExitCode {
     match program {
         "server" => server::main(args),
         "check-rdb" => check::check_rdb(args),
+        "check-aof" => check::check_aof(args),
         other => {
             eprintln!("redan: there is no program '{other}' in this release\n{USAGE}");
             ExitCode::FAILURE
