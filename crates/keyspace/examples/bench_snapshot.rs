@@ -13,6 +13,7 @@ use keyspace::hash::{Hash, HashLimits};
 use keyspace::rng::Rng;
 use keyspace::snapshot::{BigHeader, Piece, Sink};
 use keyspace::{Entry, Expiry, Keyspace, Kind, Value};
+use std::slice::from_ref;
 use std::time::Instant;
 use structures::bytes::ThinBytes;
 use structures::list::{List, ListLimits, NodeRef};
@@ -169,11 +170,11 @@ fn big_values() {
         });
         measure(&format!("SETRANGE, 100 MB, {name}"), 20_000, |_| {
             let at = rng.below(99_999_000) as usize;
-            let end = at + 10;
+            let change = at..at + 10;
             let text = keyspace
-                .string_buffer(0, b"text", std::slice::from_ref(&(at..end)))
+                .string_buffer(0, b"text", from_ref(&change))
                 .unwrap();
-            text[at..end].fill(b'y');
+            text[change].fill(b'y');
         });
         if let Some(pass) = pass {
             let start = Instant::now();

@@ -15,7 +15,7 @@ use crate::rng::Rng;
 use crate::snapshot::Passes;
 use crate::value::{Entry, Kind, Type, Value, WrongType};
 use structures::entry::{EntryMut, EntryRef, NewValue, OwnedEntry, OwnedValue, ValueRef};
-use structures::table::{Fate, Found};
+use structures::table::{Fate, Found, Inserted};
 
 /// How many keys [`Keyspace::prefetch`] takes: enough to overlap latencies, few enough for the first
 /// cache to keep them.
@@ -176,7 +176,7 @@ impl Keyspace {
     /// Looks a key up; an expired one is removed (or hidden, or kept) on the way.
     #[inline]
     fn find(&mut self, db: u32, key: &[u8], look: Look) -> Option<EntryMut<'_, Value>> {
-        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
+        let (dbs, access) = (&mut self.dbs, &mut self.access);
         match dbs[db as usize].find_live(key, self.expired_keys, self.now_ms) {
             Found::Live(mut entry) => {
                 if look.touch && self.touch {
@@ -184,19 +184,18 @@ impl Keyspace {
                     entry.set_aux(bits);
                 }
                 if look.count {
-                    notes.stats.hits += 1;
+                    self.stats.hits += 1;
                 }
                 return Some(entry);
             }
             Found::Absent => {}
-            Found::Removed(dead) => notes.expired(db, dead),
+            Found::Removed(dead) => notes!(self).expired(db, dead),
         }
         if look.count {
-            notes.stats.misses += 1;
+            self.stats.misses += 1;
         }
         if look.announce {
-            notes
-                .journal
+            self.journal
                 .notify(NotifyClass::KEY_MISS, "keymiss", db, key);
         }
         None
@@ -324,7 +323,7 @@ impl Keyspace {
         make: impl FnOnce() -> K,
     ) -> Result<&mut K, WrongType> {
         self.before_write(db, key);
-        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
+        let (dbs, access) = (&mut self.dbs, &mut self.access);
         let d = &mut dbs[db as usize];
         let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
             (
@@ -333,7 +332,9 @@ impl Keyspace {
                 access.fresh(),
             )
         });
-        if !notes.inserted(db, key, inserted) && self.touch {
+        if !matches!(inserted, Inserted::No) {
+            notes!(self).inserted(db, key, inserted);
+        } else if self.touch {
             let bits = access.touch(entry.get().aux());
             entry.set_aux(bits);
         }

@@ -7,8 +7,6 @@ use crate::journal::{Journal, NotifyClass, Removal};
 use crate::keys::{Garbage, KeyspaceStats};
 use crate::snapshot::Passes;
 use crate::value::Value;
-use std::ops::Range;
-use structures::bytes::ThinBytes;
 use structures::entry::OwnedEntry;
 use structures::table::Inserted;
 
@@ -36,17 +34,13 @@ macro_rules! notes {
 pub(crate) use notes;
 
 impl Notes<'_> {
-    /// Notes what adding a key came to; true if it is new.
-    #[inline]
-    pub fn inserted(&mut self, db: u32, key: &[u8], inserted: Inserted<Value>) -> bool {
-        match inserted {
-            Inserted::No => return false,
-            Inserted::Yes => {}
-            Inserted::Replacing(dead) => self.expired(db, dead),
+    /// A key was added, perhaps in the place of a dead one.
+    pub fn inserted(&mut self, db: u32, key: &[u8], inserted: Inserted<Value>) {
+        if let Inserted::Replacing(dead) = inserted {
+            self.expired(db, dead);
         }
         self.journal.ready(db, key);
         self.journal.notify(NotifyClass::NEW, "new", db, key);
-        true
     }
 
     pub fn expired(&mut self, db: u32, dead: OwnedEntry<Value>) {
@@ -63,17 +57,14 @@ impl Notes<'_> {
     }
 
     /// Drops a removed entry, or hands it out if that would take long or a pass wants it.
+    #[inline]
     pub fn discard(&mut self, db: u32, entry: OwnedEntry<Value>) {
-        let unwanted = if self.passes.has_bigs() {
-            self.passes.removed(db, entry)
+        if self.passes.has_bigs() {
+            if let Some(unwanted) = self.passes.removed(db, entry) {
+                discard(self.garbage, unwanted);
+            }
         } else {
-            Some(entry)
-        };
-        if let Some(entry) = unwanted
-            && let Some(value) = entry.get().payload()
-            && value.free_effort() >= GARBAGE_EFFORT
-        {
-            self.garbage.push(Garbage::Entry(entry));
+            discard(self.garbage, entry);
         }
     }
 
@@ -90,17 +81,14 @@ impl Notes<'_> {
             self.garbage.push(Garbage::Value(value));
         }
     }
+}
 
-    /// A string is going to change in these ranges.
-    pub fn before_text_change(
-        &mut self,
-        db: u32,
-        key: &[u8],
-        bytes: &ThinBytes,
-        changes: &[Range<usize>],
-    ) {
-        if self.passes.has_bigs() {
-            self.passes.before_text_change(db, key, bytes, changes);
-        }
+fn discard(garbage: &mut Vec<Garbage>, entry: OwnedEntry<Value>) {
+    if entry
+        .get()
+        .payload()
+        .is_some_and(|value| value.free_effort() >= GARBAGE_EFFORT)
+    {
+        garbage.push(Garbage::Entry(entry));
     }
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use structures::bytes::ThinBytes;
 use structures::decimal::parse_i64;
 use structures::entry::{EntryMut, INLINE_MAX, NewValue};
+use structures::table::Inserted;
 
 /// What a write does to a key's expiry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,7 +91,7 @@ impl Keyspace {
     #[inline]
     fn set_encoded(&mut self, db: u32, key: &[u8], value: NewValue<'_, Value>, expiry: Expiry) {
         self.before_write(db, key);
-        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
+        let (dbs, access) = (&mut self.dbs, &mut self.access);
         let d = &mut dbs[db as usize];
         let mut value = Some(value);
         let (mut entry, inserted) = d.find_or_insert(key, self.expired_keys, self.now_ms, || {
@@ -107,14 +108,14 @@ impl Keyspace {
             let bits = access.touch(entry.get().aux());
             entry.set_aux(bits);
             if let Some(replaced) = entry.replace(value, TAG, new) {
-                notes.discard_value(db, key, replaced);
+                notes!(self).discard_value(db, key, replaced);
             }
         } else {
             if let Expiry::At(at) = expiry {
                 new = Some(at);
                 entry.set_expiry(new);
             }
-            notes.inserted(db, key, inserted);
+            notes!(self).inserted(db, key, inserted);
         }
         if old != new {
             let d = &mut dbs[db as usize];
@@ -155,7 +156,7 @@ impl Keyspace {
         changes: &[Range<usize>],
     ) -> Result<&mut ThinBytes, WrongType> {
         self.before_write(db, key);
-        let (dbs, access, mut notes) = (&mut self.dbs, &mut self.access, notes!(self));
+        let (dbs, access) = (&mut self.dbs, &mut self.access);
         let (mut entry, inserted) =
             dbs[db as usize].find_or_insert(key, self.expired_keys, self.now_ms, || {
                 (
@@ -164,13 +165,17 @@ impl Keyspace {
                     access.fresh(),
                 )
             });
-        notes.inserted(db, key, inserted);
+        if !matches!(inserted, Inserted::No) {
+            notes!(self).inserted(db, key, inserted);
+        }
         make_buffer(&mut entry)?;
         let bits = access.touch(entry.get().aux());
         entry.set_aux(bits);
         match entry.into_payload() {
             Some(Value::Bytes(bytes)) => {
-                notes.before_text_change(db, key, bytes, changes);
+                if self.passes.has_bigs() {
+                    self.passes.before_text_change(db, key, bytes, changes);
+                }
                 Ok(bytes)
             }
             _ => Err(WrongType),

@@ -26,7 +26,7 @@ use std::cmp::Ordering;
 use crate::entry::{Cell, EntryRef, NewValue, OwnedEntry};
 use crate::rank_tree::{RankTree, Walk};
 use crate::table::Table;
-use crate::table_reader::ReaderId;
+use crate::table_reader::{ReaderId, TableRemains};
 
 /// One member's place in the order. Exists only inside of a tree, or on the stack of a method that
 /// holds the set borrowed; by (P) its cell is live all that time.
@@ -377,7 +377,7 @@ impl SortedSet {
             .read_some(id, max, &mut |entry| visit(entry.key(), score_of(entry)))
     }
 
-    pub fn end_reader(&mut self, id: ReaderId) -> Vec<OwnedEntry<()>> {
+    pub fn end_reader(&mut self, id: ReaderId) -> TableRemains<()> {
         self.table.end_reader(id)
     }
 }

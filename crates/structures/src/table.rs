@@ -304,7 +304,8 @@ impl<V> Table<V> {
     }
 
     /// Looks a key up and lets `fate` decide whether the entry found may be seen: the one place where
-    /// an expired entry is recognised, in the same look-up that needs it.
+    /// an expired entry is recognised, in the same look-up that needs it. Not for a table that has
+    /// readers: most look-ups are by those who only read, and must not pay for a copy.
     #[inline]
     pub fn find_live(
         &mut self,
@@ -312,7 +313,7 @@ impl<V> Table<V> {
         key: &[u8],
         fate: impl FnOnce(EntryRef<'_, V>) -> Fate,
     ) -> Found<'_, V> {
-        self.before_change(hash);
+        debug_assert!(self.readers.is_none(), "a change would escape them");
         let Some(mut word) = self.find_word(hash, key) else {
             return Found::Absent;
         };
@@ -356,7 +357,7 @@ impl<V> Table<V> {
             removed = Some(unsafe { self.unlink(word) });
         }
         let (value, tag, aux) = make();
-        let entry = self.insert_new(hash, key, value, tag, aux, None);
+        let entry = self.add(hash, key, value, tag, aux, None);
         (entry, removed.map_or(Inserted::Yes, Inserted::Replacing))
     }
 
@@ -372,6 +373,19 @@ impl<V> Table<V> {
     ) -> EntryMut<'_, V> {
         debug_assert!(self.find_word(hash, key).is_none());
         self.before_change(hash);
+        self.add(hash, key, value, tag, aux, expiry)
+    }
+
+    /// As [`Table::insert_new`], for the time after [`Table::before_change`].
+    fn add(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: NewValue<'_, V>,
+        tag: u8,
+        aux: u32,
+        expiry: Option<i64>,
+    ) -> EntryMut<'_, V> {
         let cell = Cell::allocate(key, value, tag, aux, expiry);
         self.cell_bytes += EntryRef::new(cell).heap_bytes();
         let mut word = self.place(hash, cell);
@@ -460,15 +474,22 @@ impl<V> Table<V> {
         };
         self.cell_bytes -= EntryRef::<V>::new(cell).heap_bytes();
         self.len -= 1;
-        // A removal makes two thirds of a bucket superfluous; more than one is taken back where
-        // shrinking was held up before.
+        if self.is_sparse() {
+            self.shrink_after_removal();
+        }
+        OwnedEntry::new(cell)
+    }
+
+    /// A removal makes two thirds of a bucket superfluous; more than one is taken back where
+    /// shrinking was held up before.
+    #[cold]
+    fn shrink_after_removal(&mut self) {
         for _ in 0..SHRINKS_PER_REMOVAL {
             if !self.is_sparse() || !self.may_shrink() {
                 break;
             }
             self.shrink_one();
         }
-        OwnedEntry::new(cell)
     }
 
     /// Whether there are more buckets than the entries should have.

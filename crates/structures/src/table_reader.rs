@@ -16,6 +16,9 @@
 use crate::entry::{Cell, EntryRef, NewValue, OwnedEntry, ValueRef};
 use crate::table::Table;
 
+/// Copied entries are kept in blocks of so many.
+const BLOCK: usize = 512;
+
 /// Names one reader of one container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReaderId(pub(crate) u32);
@@ -32,7 +35,33 @@ struct Reader<V> {
     version: u16,
     next_bucket: usize,
     /// Entries of buckets that changed before the walk reached them.
-    saved: Vec<OwnedEntry<V>>,
+    saved: TableRemains<V>,
+}
+
+/// Entries that were copied for a reader and not shown yet, in blocks: one long vector would move
+/// megabytes each time it grows.
+pub struct TableRemains<V>(Vec<Vec<OwnedEntry<V>>>);
+
+impl<V> TableRemains<V> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn push(&mut self, entry: OwnedEntry<V>) {
+        match self.0.last_mut().filter(|block| block.len() < BLOCK) {
+            Some(block) => block.push(entry),
+            None => self.0.push(vec![entry]),
+        }
+    }
+
+    fn pop(&mut self) -> Option<OwnedEntry<V>> {
+        let block = self.0.last_mut()?;
+        let entry = block.pop();
+        if block.is_empty() {
+            self.0.pop();
+        }
+        entry
+    }
 }
 
 impl<V: Clone> Table<V> {
@@ -56,7 +85,7 @@ impl<V: Clone> Table<V> {
             id,
             version: self.version,
             next_bucket: 0,
-            saved: Vec::new(),
+            saved: TableRemains(Vec::new()),
         });
         id
     }
@@ -127,13 +156,13 @@ impl<V> Table<V> {
 
     /// The reader goes. What was copied for it and not shown is returned, to be dropped where that
     /// does not hurt.
-    pub fn end_reader(&mut self, id: ReaderId) -> Vec<OwnedEntry<V>> {
+    pub fn end_reader(&mut self, id: ReaderId) -> TableRemains<V> {
         let Some(readers) = &mut self.readers else {
-            return Vec::new();
+            return TableRemains(Vec::new());
         };
         let saved = match readers.list.iter().position(|reader| reader.id == id) {
             Some(at) => readers.list.remove(at).saved,
-            None => Vec::new(),
+            None => TableRemains(Vec::new()),
         };
         if readers.list.is_empty() {
             self.readers = None;

@@ -20,7 +20,7 @@ use crate::set::Set;
 use crate::sorted_set::SortedSet;
 use crate::value::Value;
 use structures::entry::{OwnedEntry, ValueRef};
-use structures::table_reader::ReaderId;
+use structures::table_reader::{ReaderId, TableRemains};
 
 /// Elements shown, and bytes of list nodes, between two looks at the time.
 const SLICE_ELEMENTS: usize = 64;
@@ -421,7 +421,7 @@ fn end_inside(value: &mut Value, id: ReaderId, garbage: &mut Vec<Garbage>) {
     }
 }
 
-fn leave<V: Send + 'static>(saved: Vec<OwnedEntry<V>>, garbage: &mut Vec<Garbage>) {
+fn leave<V: Send + 'static>(saved: TableRemains<V>, garbage: &mut Vec<Garbage>) {
     if !saved.is_empty() {
         garbage.push(Garbage::Remains(Box::new(saved)));
     }

@@ -6,6 +6,7 @@ use keyspace::rng::Rng;
 use keyspace::set::{Set, SetLimits};
 use keyspace::sorted_set::{SortedSet, SortedSetLimits};
 use keyspace::{ExpiredKeys, Expiry, Keyspace, Kind, NewValue, Value, Victim};
+use std::slice::from_ref;
 use structures::bytes::ThinBytes;
 use structures::list::{End, List, ListLimits, Side};
 
@@ -290,11 +291,12 @@ fn apply_to_string(ks: &mut Keyspace, op: &Op) {
         }
         Op::SetRange(db, key, start, value) => {
             let end = start + value.len();
+            let change = *start..end;
             if !value.is_empty()
-                && let Ok(buffer) = ks.string_buffer(*db, key, std::slice::from_ref(&(*start..end)))
+                && let Ok(buffer) = ks.string_buffer(*db, key, from_ref(&change))
             {
                 buffer.resize(end.max(buffer.len()));
-                buffer[*start..end].copy_from_slice(value);
+                buffer[change].copy_from_slice(value);
             }
         }
         _ => unreachable!(),
