@@ -231,6 +231,8 @@ impl World {
 /// fingerprint of the value.
 pub fn contents(world: &mut World) -> Vec<(u32, Vec<u8>, Option<i64>, String)> {
     let client = world.client();
+    // Looking must neither remove what has expired nor evict.
+    let maxmemory = std::mem::take(&mut world.engine.settings.maxmemory);
     let mode = std::mem::replace(&mut world.engine.keyspace.expired_keys, ExpiredKeys::Keep);
     let mut found = Vec::new();
     for db in 0..world.engine.keyspace.db_count() as u32 {
@@ -258,6 +260,7 @@ pub fn contents(world: &mut World) -> Vec<(u32, Vec<u8>, Option<i64>, String)> {
         }
     }
     world.engine.keyspace.expired_keys = mode;
+    world.engine.settings.maxmemory = maxmemory;
     world.engine.disconnect(client.0);
     found.sort();
     found
