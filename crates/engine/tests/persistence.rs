@@ -123,3 +123,37 @@ fn emptying_the_data_set_spoils_transactions_and_is_no_effect() {
     assert_eq!(b.say(c, "exec\ndbsize\n"), "*-1 :0");
     assert!(b.effects().is_empty());
 }
+
+/// Forgets what a pass shows.
+struct Nowhere;
+
+impl keyspace::snapshot::Sink for Nowhere {
+    fn entry(&mut self, _db: u32, _entry: keyspace::Entry<'_>) {}
+    fn big_begin(&mut self, _db: u32, _header: keyspace::snapshot::BigHeader<'_>) {}
+    fn big_piece(&mut self, _piece: keyspace::snapshot::Piece<'_>) {}
+    fn big_end(&mut self) {}
+}
+
+#[test]
+fn tables_that_emptied_during_a_snapshot_shrink_afterwards() {
+    let mut world = world();
+    let client = world.client();
+    world.say(client, "debug populate 20000\n");
+    let pass = world.engine.keyspace.begin_pass(Box::new(Nowhere));
+    for number in 0..19_990 {
+        world.send(client, &format!("del key:{number}"));
+    }
+    world.end_turn();
+    drop(world.engine.keyspace.end_pass(pass));
+    let buckets = |world: &World| world.engine.keyspace.db(0).bucket_counts().0;
+    let before = buckets(&world);
+    for _ in 0..10 {
+        world.wait_ms(100);
+    }
+    assert!(before > 2_000, "{before} buckets kept by the pass");
+    assert!(
+        buckets(&world) < 20,
+        "{} buckets for 10 keys",
+        buckets(&world)
+    );
+}
