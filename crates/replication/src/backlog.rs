@@ -11,7 +11,7 @@
 //! Does not know replicas: who needs what comes in as two offsets.
 //! Tests: at the bottom; the chain itself is tested in `chain.rs`.
 
-use crate::chain::{Chain, Cursor};
+use crate::chain::{BLOCK_BYTES, Chain, Cursor};
 use crate::offset::ReplOffset;
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Needs {
 impl Backlog {
     pub fn new(at: ReplOffset, size_bytes: u64, budget_bytes: u64) -> Backlog {
         Backlog {
-            chain: Chain::new(at.get()),
+            chain: Chain::with_blocks(at.get(), block_bytes(size_bytes)),
             size_bytes,
             budget_bytes,
         }
@@ -97,11 +97,15 @@ impl Backlog {
     }
 }
 
+/// A sixteenth of what is kept is trimmed at once, within reason.
+fn block_bytes(size_bytes: u64) -> usize {
+    let sixteenth = usize::try_from(size_bytes / 16).unwrap_or(BLOCK_BYTES);
+    sixteenth.clamp(256, BLOCK_BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::BLOCK_BYTES;
-
     const BLOCK: u64 = BLOCK_BYTES as u64;
 
     fn offset(bytes: u64) -> ReplOffset {

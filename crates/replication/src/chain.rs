@@ -56,16 +56,23 @@ pub struct Chain {
     first_block: u64,
     end: u64,
     capacity_bytes: usize,
+    block_bytes: usize,
 }
 
 impl Chain {
     /// An empty chain whose first byte will have the number `start`.
     pub fn new(start: u64) -> Chain {
+        Chain::with_blocks(start, BLOCK_BYTES)
+    }
+
+    /// The same, of smaller blocks: a chain that is kept short is trimmed in smaller steps.
+    pub fn with_blocks(start: u64, block_bytes: usize) -> Chain {
         Chain {
             blocks: VecDeque::new(),
             first_block: 0,
             end: start,
             capacity_bytes: 0,
+            block_bytes,
         }
     }
 
@@ -100,7 +107,7 @@ impl Chain {
             bytes = &bytes[room..];
         }
         if !bytes.is_empty() {
-            let mut block = Vec::with_capacity(bytes.len().max(BLOCK_BYTES));
+            let mut block = Vec::with_capacity(bytes.len().max(self.block_bytes));
             block.extend_from_slice(bytes);
             self.push(block);
         }

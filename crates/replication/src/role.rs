@@ -15,6 +15,7 @@ use crate::decide::Request;
 use crate::failover::{Failover, FailoverCommand, Target};
 use crate::guard::{Facts, LoadFailure, Verdict, judge};
 use crate::handshake::PsyncReply;
+use crate::history::History;
 use crate::id::{Attempt, LinkId, ReplicationId, SnapshotId};
 use crate::line::{Line, take_line};
 use crate::misbehaved::Misbehaved;
@@ -140,6 +141,16 @@ impl Replication {
 
     pub fn offset(&self) -> ReplOffset {
         self.core.offset()
+    }
+
+    /// Both ids and the offset.
+    pub fn position(&self) -> History {
+        self.core.history
+    }
+
+    /// From where to where the backlog reaches.
+    pub fn backlog_range(&self) -> Option<(ReplOffset, ReplOffset)> {
+        self.core.decide_state().backlog
     }
 
     /// Whether effects must be appended.
