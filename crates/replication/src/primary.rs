@@ -86,6 +86,7 @@ impl Primary {
         if let Request::Psync { id, wanted } = request {
             log_decision(core, &name, id, *wanted, decision);
         }
+        self.replace_older(core, link, now_ms);
         self.note_return(link);
         match decision {
             Decision::Continue { from } => self.resume(core, link, from, now_ms),
@@ -139,6 +140,7 @@ impl Primary {
             // What was written while nobody listened has no offset, so no id may cover it.
             core.history.forget(&mut core.random);
             core.create_backlog();
+            core.push(Action::ForceSelect);
             core.push(Action::RecordEffects(true));
             let (id, id2) = core.ids_text();
             core.notice(format!(
@@ -147,6 +149,26 @@ impl Primary {
         }
         self.join_or_wait(core, link);
         self.start_snapshot_if_due(core, now_ms);
+    }
+
+    /// The same process at the other end, on an older link whose death we have not noticed: it must
+    /// not count twice.
+    fn replace_older(&mut self, core: &mut Core, link: LinkId, now_ms: u64) {
+        let Some(run_id) = self.peers.get(&link).map(|peer| peer.run_id.clone()) else {
+            return;
+        };
+        let is_older = |id: LinkId, peer: &Peer| {
+            id != link && peer.run_id == run_id && peer.is_replica() && !run_id.is_empty()
+        };
+        let mut older = self.links();
+        older.retain(|id| self.peers.get(id).is_some_and(|peer| is_older(*id, peer)));
+        for id in older {
+            core.push(Action::CloseLink {
+                link: id,
+                is_flushed: false,
+            });
+            self.closed(core, id, now_ms);
+        }
     }
 
     /// One that was cut off is back.

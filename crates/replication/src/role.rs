@@ -578,9 +578,10 @@ impl Replication {
             PsyncReply::Full { id, offset } => {
                 core.notice(format!("Full resync from master: {id}:{offset}"));
                 if let Some(from) = upstream.tail_from.take()
-                    && from < core.offset()
+                    && let Some(backlog) = &core.backlog
+                    && from < backlog.end()
                 {
-                    let to = core.offset();
+                    let (from, to) = (from.max(backlog.start()), backlog.end());
                     core.stats.discarded_bytes += to.bytes_since(from);
                     core.push(Action::KeepTail { from, to });
                 }

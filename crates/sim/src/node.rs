@@ -86,6 +86,8 @@ pub struct Node {
     /// A snapshot that is arriving or being loaded.
     incoming: Option<Incoming>,
     outgoing: Option<Outgoing>,
+    /// How many snapshots became the data set.
+    pub loads: u64,
     pub wiped: Option<String>,
 }
 
@@ -118,6 +120,7 @@ impl Node {
             unapplied: Vec::new(),
             incoming: None,
             outgoing: None,
+            loads: 0,
             wiped: None,
         }
     }
@@ -351,6 +354,7 @@ impl Node {
             self.wiped = Some(format!("n{} was wiped by an empty primary", self.index));
         }
         self.is_commanded = false;
+        self.loads += 1;
         self.model = model;
         self.session.db = db;
         self.unapplied.clear();

@@ -91,7 +91,7 @@ impl Options {
 }
 
 pub fn draw_config(random: &mut Random) -> Config {
-    let backlog_size_bytes = [300, 3000, 100_000][random.below(3) as usize];
+    let backlog_size_bytes = [2000, 6000, 100_000][random.below(3) as usize];
     let unlimited = random.below(2) == 0;
     Config {
         backlog_size_bytes,

@@ -124,10 +124,10 @@ pub struct World {
     queue: BTreeMap<(u64, u64), Event>,
     last_event: u64,
     ledger: Ledger,
-    /// How far each node ever was in each history.
-    reached: BTreeMap<(usize, ReplicationId), u64>,
-    /// Where each life of a node last was.
-    last_seen: BTreeMap<u64, (ReplicationId, u64)>,
+    /// How far each life of a node ever was in each history.
+    reached: BTreeMap<(u64, ReplicationId), u64>,
+    /// Where each life of a node last was, since it last took a snapshot.
+    last_seen: BTreeMap<(u64, u64), (ReplicationId, u64)>,
     writer: Option<usize>,
     is_healed: bool,
     report: Report,
@@ -531,13 +531,13 @@ impl World {
             }
             None => return fail(format!("nothing in {id} ends at {offset}")),
         }
-        if let Some((old_id, old)) = self.last_seen.insert(node.life, (id, offset))
+        if let Some((old_id, old)) = self.last_seen.insert((node.life, node.loads), (id, offset))
             && old_id == id
             && old > offset
         {
             return fail(format!("went back from {old} to {offset} in {id}"));
         }
-        let reached = self.reached.entry((index, id)).or_default();
+        let reached = self.reached.entry((node.life, id)).or_default();
         *reached = offset.max(*reached);
         self.check_waiters(index)
     }
@@ -557,7 +557,8 @@ impl World {
                 continue;
             }
             self.report.waits_answered += 1;
-            let has = |&(other, id): &(usize, ReplicationId)| other != index && id == waiter.id;
+            let life = node.life;
+            let has = |&(other, id): &(u64, ReplicationId)| other != life && id == waiter.id;
             let holders = self
                 .reached
                 .iter()
@@ -587,9 +588,11 @@ impl World {
         }
         let index = open[self.random.below(open.len() as u64) as usize];
         for _ in 0..count {
-            self.write(index);
+            if self.nodes[index].may_write() {
+                self.write(index);
+                self.settle(index)?;
+            }
         }
-        self.settle(index)?;
         if self.random.below(4) == 0 && self.nodes[index].machine.is_recording() {
             let replicas = 1 + self.random.below(3) as usize;
             let until_ms = self.now_ms + 5_000;
