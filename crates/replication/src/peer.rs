@@ -63,6 +63,9 @@ pub(crate) struct Peer {
     pub acked: Option<ReplOffset>,
     /// Where its stream began: what it will ask for at least, if it never acknowledges.
     pub began_at: Option<ReplOffset>,
+    /// What was there before it came back does not count against its limits: the backlog has it
+    /// anyway, and cutting the replica off for it would never end.
+    pub counted_from: ReplOffset,
     pub fsynced: Option<ReplOffset>,
     pub heard_ms: u64,
     /// When something was last written to it, or there was nothing to write.
@@ -88,6 +91,7 @@ impl Peer {
             waiting_since_ms: now_ms,
             acked: None,
             began_at: None,
+            counted_from: ReplOffset::ZERO,
             fsynced: None,
             heard_ms: now_ms,
             progress_ms: now_ms,

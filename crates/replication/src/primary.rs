@@ -116,6 +116,7 @@ impl Primary {
         peer.say(reply.as_bytes());
         peer.state = State::Online { stream };
         peer.began_at = Some(from);
+        peer.counted_from = core.history.offset;
         peer.heard_ms = now_ms;
         peer.progress_ms = now_ms;
         core.stats.sync_partial_ok += 1;
@@ -391,7 +392,7 @@ impl Primary {
             let Some(peer) = self.peers.get(&link) else {
                 continue;
             };
-            let from = self.stream_from(peer);
+            let from = self.stream_from(peer).map(|from| from.max(peer.counted_from));
             let lag_bytes = from.map_or(0, |from| core.offset().bytes_since(from));
             let Some(peer) = self.peers.get_mut(&link) else {
                 continue;

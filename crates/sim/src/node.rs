@@ -66,6 +66,8 @@ pub struct Node {
     pub session: Session,
     pub outbox: Vec<Want>,
     pub disk: Option<Disk>,
+    /// Clients stay away until then: an empty primary stays empty for a while.
+    pub quiet_until_ms: u64,
     /// REPLICAOF as the configuration file has it.
     pub follows: Option<usize>,
     pub waiters: Vec<Waiter>,
@@ -104,6 +106,7 @@ impl Node {
             session: Session::default(),
             outbox: Vec::new(),
             disk: None,
+            quiet_until_ms: 0,
             follows: None,
             waiters: Vec::new(),
             timer_at_ms: u64::MAX,

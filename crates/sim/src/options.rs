@@ -66,7 +66,7 @@ impl Options {
         }
         Options {
             nodes,
-            safety_ms: 15_000 + random.below(40_000),
+            safety_ms: 10_000 + random.below(30_000),
             config: draw_config(random),
             fault_period_ms: 300 + random.below(2500),
             write_period_ms: 20 + random.below(300),

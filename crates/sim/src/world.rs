@@ -754,6 +754,9 @@ impl World {
         let old = &mut self.nodes[index];
         node.disk = old.disk.take();
         node.follows = old.follows;
+        if node.disk.is_none() && !self.is_healed && self.random.below(2) == 0 {
+            node.quiet_until_ms = self.now_ms + 8_000;
+        }
         node.boot(self.now_ms);
         self.nodes[index] = node;
         self.note(|| format!("-- n{index} starts"));
