@@ -392,7 +392,9 @@ impl Primary {
             let Some(peer) = self.peers.get(&link) else {
                 continue;
             };
-            let from = self.stream_from(peer).map(|from| from.max(peer.counted_from));
+            let from = self
+                .stream_from(peer)
+                .map(|from| from.max(peer.counted_from));
             let lag_bytes = from.map_or(0, |from| core.offset().bytes_since(from));
             let Some(peer) = self.peers.get_mut(&link) else {
                 continue;

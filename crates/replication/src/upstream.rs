@@ -414,6 +414,9 @@ impl Upstream {
         match self.link {
             Link::Waiting { .. } => {}
             Link::Connecting | Link::Handshake { .. } => self.close(core),
+            Link::Loading {
+                is_connected: false,
+            } => core.push(Action::AbortLoad),
             Link::Transfer(_) | Link::Loading { .. } => {
                 core.push(Action::AbortLoad);
                 self.close(core);
