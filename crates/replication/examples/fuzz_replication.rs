@@ -172,7 +172,7 @@ impl Round {
         let link = LinkId(self.random.below(4));
         let now_ms = self.now_ms;
         match self.random.below(22) {
-            0..=4 => self.from_primary(),
+            0..=4 => self.feed(),
             5..=8 => self.command(link),
             9 => self.machine.connected(now_ms, self.attempt),
             10 if self.random.below(3) == 0 => {
@@ -245,7 +245,7 @@ impl Round {
         bytes
     }
 
-    fn from_primary(&mut self) {
+    fn feed(&mut self) {
         let count = 1 + self.random.below(4);
         for _ in 0..count {
             let corpus = [FROM_PRIMARY, GREETING][self.random.below(2) as usize];

@@ -12,6 +12,7 @@ use crate::action::Filter;
 
 pub(crate) const NOT_A_NUMBER: &str = "ERR value is not an integer or out of range";
 const IP_LEN_MAX: usize = 255;
+const RUN_ID_LEN_MAX: usize = 64;
 /// How our own replicas say who they are, in a form that others ignore in silence.
 pub(crate) const RUN_ID_CAPABILITY: &[u8] = b"redan-run-id=";
 
@@ -100,7 +101,7 @@ fn setting(lower: &[u8], name: &[u8], value: &[u8]) -> Result<Option<Setting>, S
 /// What a primary does not understand it ignores.
 fn capability(value: &[u8]) -> Option<Setting> {
     if let Some(run_id) = value.strip_prefix(RUN_ID_CAPABILITY) {
-        return Some(Setting::RunId(run_id.to_vec()));
+        return (run_id.len() <= RUN_ID_LEN_MAX).then(|| Setting::RunId(run_id.to_vec()));
     }
     match value.to_ascii_lowercase().as_slice() {
         b"eof" => Some(Setting::CapabilityEof),
@@ -184,10 +185,15 @@ mod tests {
     }
 
     #[test]
-    fn a_too_long_address_is_refused_with_its_length() {
+    fn too_long_texts_are_not_kept() {
         let long = [b'1'; 256];
         let refused = "ERR REPLCONF ip-address provided by replica instance is too long: 256 bytes";
         assert_eq!(parse(&[b"ip-address", &long]), Err(refused.to_owned()));
         assert!(parse(&[b"ip-address", &long[..255]]).is_ok());
+        let run_id = [RUN_ID_CAPABILITY, &long].concat();
+        assert_eq!(
+            parse(&[b"capa", &run_id]),
+            Ok(Replconf::Settings(Vec::new()))
+        );
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! Inputs: `config`, `replicaof`, `connected`, `lost`, `<` (bytes from the primary), `long` (so many), `applied`,
 //! `loaded`, `unloadable`, `judge`, `from LINK` (a command), `append`, `out LINK`, `closed`, `snapshot
-//! …`, `at MS` (time passes), `turn`, `promote`, `failover`, `restore`, `info`, `role`, `acked`.
+//! …`, `at MS` (time passes), `turn`, `promote`, `failover`, `restore`, `info`, `role`, `acked`, `acks`,
+//! `throttle`, `good`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -83,7 +84,6 @@ impl Player {
         let rest = self.with_ids(rest);
         let now_ms = self.now_ms;
         match word {
-            "config" => self.machine.set_config(now_ms, config(&rest)),
             "replicaof" => {
                 let cause = match rest.as_str() {
                     "command" => Cause::Command,
@@ -135,7 +135,6 @@ impl Player {
                     self.machine.handle_timeout(self.now_ms);
                 }
             }
-            "promote" => self.machine.promote(now_ms),
             "restore" => {
                 let (id, offset) = rest.split_once(' ').expect("id offset");
                 let id = ReplicationId::parse(id.as_bytes()).expect("an id");
@@ -146,16 +145,16 @@ impl Player {
                 let info = self.machine.info(now_ms);
                 info.lines().for_each(|line| self.say(line));
             }
-            "role" => self.say(&format!("{:?}", self.machine.role())),
             _ => self.serving_input(word, &rest),
         }
         self.actions();
     }
 
-    /// Inputs that concern our replicas.
+    /// Inputs that concern our replicas, and what we are asked about them.
     fn serving_input(&mut self, word: &str, rest: &str) {
         let now_ms = self.now_ms;
         match word {
+            "config" => self.machine.set_config(now_ms, config(rest)),
             "from" => {
                 let (link, command) = rest.split_once(' ').expect("link command");
                 let link = LinkId(number(link));
@@ -165,6 +164,17 @@ impl Player {
             "turn" => self.machine.end_of_turn(now_ms),
             "out" => self.output(LinkId(number(rest))),
             "closed" => self.machine.link_closed(now_ms, LinkId(number(rest))),
+            "role" => self.say(&format!("{:?}", self.machine.role())),
+            "promote" => self.machine.promote(now_ms),
+            "throttle" => self.say(&format!("{:?}", self.machine.throttle())),
+            "good" => {
+                let (machine, now_ms) = (&self.machine, self.now_ms);
+                let count = machine.good_replicas(now_ms);
+                let may_write = machine.has_enough_replicas(now_ms);
+                self.say(&format!(
+                    "{count} good replicas, writes allowed: {may_write}"
+                ));
+            }
             "acks" => self.machine.request_acks(),
             "acked" => {
                 let count = self.machine.count_acked(ReplOffset::new(number(rest)));
@@ -225,7 +235,12 @@ impl Player {
             self.machine.written(self.now_ms, link, output.len());
             written.extend(output);
         }
-        let text = written.escape_ascii().to_string();
+        let shown = if written.len() > 400 {
+            &[]
+        } else {
+            &written[..]
+        };
+        let text = shown.escape_ascii().to_string();
         self.say(&format!("{} bytes {text}", written.len()));
     }
 
@@ -341,7 +356,10 @@ fn config(words: &str) -> Config {
             "diskless" => config.is_diskless = value == "yes",
             "hard" => config.output_limit.hard_bytes = number(value),
             "held" => config.held_stream_max_bytes = number(value),
-            "good" => config.good_replicas_min = number(value),
+            "good" => {
+                config.good_replicas_min = number(value);
+                config.good_lag_max_ms = 2_000;
+            }
             other => panic!("{other}"),
         }
     }

@@ -30,6 +30,8 @@ pub enum Fault {
     OneWay,
     Partition,
     Crash,
+    /// A primary loses everything and is back at once.
+    Rebirth,
     Freeze,
     Repoint,
     Promote,
@@ -41,11 +43,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 12] = [
+    pub const ALL: [Fault; 13] = [
         Fault::Reset,
         Fault::OneWay,
         Fault::Partition,
         Fault::Crash,
+        Fault::Rebirth,
         Fault::Freeze,
         Fault::Repoint,
         Fault::Promote,

@@ -650,6 +650,15 @@ impl World {
                 self.deafen(b, a, long_ms);
             }
             Fault::Crash => self.crash(a, long_ms),
+            Fault::Rebirth => {
+                let has_followers = |node: &&Node| node.machine.connected_replicas() > 0;
+                let primaries = self.nodes.iter().filter(|node| node.machine.is_primary());
+                if let Some(node) = primaries.filter(has_followers).find(|node| node.is_alive) {
+                    let index = node.index;
+                    self.nodes[index].disk = None;
+                    self.stop(index, 5);
+                }
+            }
             Fault::Freeze => {
                 let until_ms = self.now_ms + long_ms;
                 self.nodes[a].frozen_until_ms = until_ms;
@@ -728,6 +737,16 @@ impl World {
             // Whatever was saved before.
             _ => {}
         }
+        // Sometimes it is back before anybody noticed.
+        let delay_ms = if self.random.below(2) == 0 {
+            5
+        } else {
+            long_ms
+        };
+        self.stop(index, delay_ms);
+    }
+
+    fn stop(&mut self, index: usize, delay_ms: u64) {
         self.nodes[index].is_alive = false;
         let is_loud = self.random.below(2) == 0;
         let ids: Vec<u64> = self.connections.keys().copied().collect();
@@ -737,12 +756,6 @@ impl World {
                 self.reset(id);
             }
         }
-        // Sometimes it is back before anybody noticed.
-        let delay_ms = if self.random.below(2) == 0 {
-            5
-        } else {
-            long_ms
-        };
         self.schedule(delay_ms, Event::Restart { node: index });
     }
 
@@ -750,6 +763,7 @@ impl World {
         if self.nodes[index].is_alive {
             return Ok(());
         }
+        self.tally(index);
         let mut node = self.make_node(index);
         let old = &mut self.nodes[index];
         node.disk = old.disk.take();
@@ -847,16 +861,18 @@ impl World {
             self.run_until(self.now_ms + 500)?;
             if self.disagreement(writer).is_none() {
                 self.report.converged_after_ms = self.now_ms - start_ms;
-                for node in &self.nodes {
-                    let stats = node.machine.stats();
-                    self.report.full_syncs += stats.sync_full;
-                    self.report.partial_syncs += stats.sync_partial_ok;
-                    self.report.refused_syncs += stats.sync_refused;
-                }
+                (0..self.nodes.len()).for_each(|index| self.tally(index));
                 return Ok(());
             }
         }
         Err(self.disagreement(writer).unwrap_or_default())
+    }
+
+    fn tally(&mut self, index: usize) {
+        let stats = self.nodes[index].machine.stats();
+        self.report.full_syncs += stats.sync_full;
+        self.report.partial_syncs += stats.sync_partial_ok;
+        self.report.refused_syncs += stats.sync_refused;
     }
 
     fn disagreement(&self, writer: Option<usize>) -> Option<String> {
