@@ -10,8 +10,9 @@
 //! Actions may be drained more often; `sync` and `promote` from inside a command must be followed by
 //! that at once, so that effects are recorded from the right byte on. Offsets of clients that WAIT:
 //! `offset` plus the effects not appended yet. `StartSnapshot` is answered by `snapshot_started`,
-//! then for as long as `snapshot_room` allows `snapshot_data`, then `snapshot_finished`. A replica's
-//! snapshot must carry the database its primary's session has selected (`repl-stream-db`).
+//! then for as long as `snapshot_room` allows `snapshot_data`, then `snapshot_finished`. Snapshots and
+//! data files carry the database selected at their end of the stream (`repl-stream-db`): a primary's
+//! is that of its effects, a replica's that of the session which runs its primary's stream.
 //!
 //! Knows no engine, socket, file or clock. Times are milliseconds of a clock that never goes back.
 //! Tests: in each file, `tests/`, `examples/fuzz_replication.rs`, and the simulator in crate `sim`.

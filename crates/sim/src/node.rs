@@ -161,9 +161,18 @@ impl Node {
     /// Writes the data set to disk as it is, with the point in history it stands for.
     pub fn save(&mut self) {
         self.disk = Some(Disk {
-            data: self.model.encode(self.session.db),
+            data: self.model.encode(self.stream_db()),
             history: self.machine.persistent(),
         });
+    }
+
+    /// The database that whoever reads on from here must have selected.
+    fn stream_db(&self) -> u32 {
+        if self.machine.is_primary() {
+            self.effects_db.unwrap_or(0)
+        } else {
+            self.session.db
+        }
     }
 
     pub fn may_write(&self) -> bool {
@@ -490,7 +499,7 @@ impl Node {
         self.machine.snapshot_started(now_ms, id);
         self.outgoing = Some(Outgoing {
             id,
-            bytes: self.model.encode(self.session.db),
+            bytes: self.model.encode(self.stream_db()),
             at: 0,
             is_ready: kind == SnapshotKind::Streamed,
         });

@@ -835,6 +835,8 @@ impl World {
                 .failover(self.now_ms, FailoverCommand::Abort);
             self.settle(index)?;
         }
+        // A handover that was on its way may still arrive.
+        self.run_until(self.now_ms + 1_000)?;
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
         for at in (1..order.len()).rev() {
             order.swap(at, self.random.below(at as u64 + 1) as usize);
