@@ -242,7 +242,7 @@ macro_rules! options {
 options! {
     // Network and clients.
     Bind bind: Vec<String> = "bind" [] Kind::Bind, MODIFIABLE, built;
-    BindSourceAddr bind_source_addr: Text = "bind-source-addr" [] UNSET, MODIFIABLE, later;
+    BindSourceAddr bind_source_addr: Text = "bind-source-addr" [] UNSET, MODIFIABLE, built;
     Port port: u16 = "port" [] int(0, 65535, 6379), MODIFIABLE, built;
     ProtectedMode protected_mode: bool = "protected-mode" [] YES, MODIFIABLE, built;
     Unixsocket unixsocket: Text = "unixsocket" [] UNSET, IMMUTABLE, built;
