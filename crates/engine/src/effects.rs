@@ -68,6 +68,12 @@ impl Effects {
         }
     }
 
+    /// The database that whoever reads the stream has selected where it ends; none before the first
+    /// effect, and when the next one says it anyway.
+    pub fn selected_db(&self) -> Option<u32> {
+        self.db
+    }
+
     /// Whether the running request has recorded something already.
     pub fn is_unit_open(&self) -> bool {
         self.unit_count > 0

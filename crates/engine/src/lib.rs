@@ -50,7 +50,7 @@ pub use effects::{Effects, EffectsReader};
 pub use engine::{ConnInfo, Engine, SessionId};
 pub use error::{Outcome, ReplyError, texts};
 pub use host::Host;
-pub use load::{LoadEntry, LoadOutcome, LoadPolicy};
+pub use load::{LoadEntry, LoadOutcome, LoadPolicy, load_into};
 pub use pause::{PauseMode, PausePurpose};
 pub use persistence::{AofInfo, LoadingInfo, PersistenceInfo, Reload};
 pub use release::{Gate, GateMode};

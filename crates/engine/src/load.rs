@@ -93,6 +93,19 @@ impl Engine {
         keys
     }
 
+    /// Keys of all databases, expired ones included.
+    pub fn key_count(&self) -> u64 {
+        let dbs = 0..self.keyspace.db_count() as u32;
+        dbs.map(|db| self.keyspace.db(db).len() as u64).sum()
+    }
+
+    /// Tells whoever reads the effects that a key is gone which they may have. Between requests.
+    pub fn record_deletion(&mut self, db: u32, key: &[u8]) {
+        if self.effects.is_enabled() {
+            self.effects.push_alone(db, &[b"DEL", key]);
+        }
+    }
+
     /// Empties all databases, to be loaded anew. Watched keys that were there count as touched;
     /// nothing is recorded as an effect. Sessions keep their databases' numbers. Returns how many keys
     /// went.
@@ -117,11 +130,7 @@ fn access_bits(keyspace: &Keyspace, access: AccessInfo) -> Option<u32> {
 
 /// Puts an entry that was read from a file into a data set, be it the one that is served or one that
 /// is loaded on the side.
-pub fn load_into(
-    keyspace: &mut Keyspace,
-    entry: LoadEntry<'_>,
-    policy: LoadPolicy,
-) -> LoadOutcome {
+pub fn load_into(keyspace: &mut Keyspace, entry: LoadEntry<'_>, policy: LoadPolicy) -> LoadOutcome {
     let LoadEntry {
         db,
         key,

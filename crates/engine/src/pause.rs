@@ -23,9 +23,11 @@ pub enum PausePurpose {
     Client,
     Failover,
     Shutdown,
+    /// Writers are slowed down for the sake of a replica.
+    Throttle,
 }
 
-const PURPOSES: usize = 3;
+const PURPOSES: usize = 4;
 
 #[derive(Clone, Copy)]
 struct Pause {

@@ -121,6 +121,11 @@ impl Session {
         self.flags.set(SessionFlags::TRUSTED, true);
     }
 
+    /// Whether replies wait to be sent.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     #[inline]
     pub fn is_replica_link(&self) -> bool {
         self.flags.has(SessionFlags::REPLICA_LINK)

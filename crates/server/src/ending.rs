@@ -105,10 +105,7 @@ impl ServerHost {
         let may_wait = !request.now && timeout_ms > 0 && !engine.loading;
         if may_wait && self.links.lagging_replicas() > 0 {
             engine.pause_writes(PausePurpose::Shutdown, None);
-            self.say(
-                Level::Notice,
-                "Waiting for replicas before shutting down.",
-            );
+            self.say(Level::Notice, "Waiting for replicas before shutting down.");
             self.links.request_acks();
             self.leaving.waiting = Some(Waiting {
                 request,

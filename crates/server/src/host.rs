@@ -11,15 +11,13 @@ use crate::locks::Locks;
 use crate::outside::{ServerOutside, level_of};
 use crate::primary::PrimaryConn;
 use crate::start::{self, RESERVED_FDS};
-use config::{Config, Text};
 use commands::CommandId;
+use config::{Config, Text};
 use engine::host::{
-    AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownProgress, ShutdownRequest,
+    AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ReplicasAt, ReplicationInfo,
+    ShutdownProgress, ShutdownRequest,
 };
-use engine::{
-    Args, Engine, Host, Outcome, PersistenceInfo, Reload, ReplicasAt, ReplicationInfo, Session,
-    SessionId,
-};
+use engine::{Args, Engine, Host, Outcome, PersistenceInfo, Reload, Session, SessionId};
 use keyspace::Garbage;
 use node::{Links, NodeHost, Outside, Parts, Persistence};
 use replication::LinkId;
@@ -328,7 +326,6 @@ impl Host for ServerHost {
                 .map(|p| p.display().to_string())
                 .unwrap_or_default(),
             run_id: self.run_id.clone(),
-            replication_id: self.links.id().to_string(),
             tcp_port: self.tcp_port,
             listeners,
             supervised: self.supervised,

@@ -7,9 +7,9 @@ use crate::host::ServerHost;
 use crate::listen;
 use crate::primary::Step;
 use crate::turn::Turns;
+use ::replication::LinkId;
 use engine::{Engine, SessionId};
 use node::replication::{self, Want};
-use ::replication::LinkId;
 use runtime::address::Address;
 use runtime::reactor::{ConnId, WriteOutcome};
 use std::net::IpAddr;
@@ -69,9 +69,7 @@ impl Turns {
         host.primary.connected();
         // Both save time only: a connection without them works.
         let _ = host.reactor.set_nodelay(conn, true);
-        let _ = host
-            .reactor
-            .set_keepalive(conn, engine.config.repl_timeout);
+        let _ = host.reactor.set_keepalive(conn, engine.config.repl_timeout);
         let peer = host.reactor.peer_address(conn);
         let peer = peer.unwrap_or_else(|_| Address::Unix("".into()));
         let info = listen::describe(&host.reactor, conn, &peer);

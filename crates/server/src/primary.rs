@@ -110,11 +110,7 @@ impl PrimaryConn {
         Step::Goes
     }
 
-    fn try_found(
-        &mut self,
-        reactor: &mut Reactor,
-        found: io::Result<Vec<SocketAddr>>,
-    ) -> Step {
+    fn try_found(&mut self, reactor: &mut Reactor, found: io::Result<Vec<SocketAddr>>) -> Step {
         match found {
             Ok(found) => {
                 if let Some(current) = &mut self.current {

@@ -5,12 +5,12 @@
 use crate::error_text;
 use crate::host::ServerHost;
 use crate::listen;
+use ::replication::LinkId;
 use engine::host::LogLevel;
 use engine::{Engine, Host, SessionId};
+use node::NodeHost;
 use node::persistence::{Origin, Step};
 use node::replication::{self, LoadedFile};
-use node::NodeHost;
-use ::replication::LinkId;
 use runtime::address::Address;
 use runtime::reactor::{ConnId, Event, ReadOutcome, WriteOutcome};
 use std::time::{Duration, Instant};

@@ -528,8 +528,7 @@ impl Loader {
     ) -> Result<(), LoadFailed> {
         let policy = LoadPolicy {
             // In an AOF, a command behind may still refer to the key.
-            keep_expired: self.options.keep_expired
-                || self.parts[self.next].kind != PartKind::Rdb,
+            keep_expired: self.options.keep_expired || self.parts[self.next].kind != PartKind::Rdb,
             replace: self.options.merge,
         };
         let (loaded, expired_keys) = (&mut self.loaded, &mut self.expired_keys);

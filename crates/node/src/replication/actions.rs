@@ -116,11 +116,16 @@ fn start_snapshot(
     let position = links.position(engine, persistence);
     let snapshot = SyncSnapshot {
         version_max: RDB_VERSION_MAX,
-        is_empty: filter.without_data,
         position,
     };
     let (made, scratch) = persistence.sync_snapshot(&snapshot, engine, outside);
-    let outgoing = Outgoing::begin((id, kind, filter.without_data), made, scratch, engine, outside);
+    let outgoing = Outgoing::begin(
+        (id, kind, filter.without_data),
+        made,
+        scratch,
+        engine,
+        outside,
+    );
     links.outgoing = Some(outgoing);
     links.machine.snapshot_started(mono_ms(outside), id);
 }
@@ -190,7 +195,9 @@ fn count_commands(stream: &[u8]) -> u64 {
         spans.clear();
         match parser.parse(stream, &mut spans, &limits) {
             Ok(resp::Progress::Request) => {
-                let name = spans.first().map(|span| span.of(stream).to_ascii_lowercase());
+                let name = spans
+                    .first()
+                    .map(|span| span.of(stream).to_ascii_lowercase());
                 let is_framing = matches!(
                     name.as_deref(),
                     None | Some(b"select" | b"multi" | b"exec" | b"ping" | b"replconf")

@@ -50,11 +50,11 @@ fn replicaof(
     args: Args<'_>,
 ) -> Outcome {
     let [_, name, port] = args else {
-        return Err(ReplyError::from("ERR syntax error"));
+        return Err(ReplyError::new("ERR syntax error"));
     };
     let Parts { links, outside, .. } = host.node();
     if links.machine.is_failing_over() {
-        return Err(ReplyError::from(
+        return Err(ReplyError::new(
             "ERR REPLICAOF not allowed while failing over.",
         ));
     }
@@ -67,13 +67,13 @@ fn replicaof(
         return Ok(());
     }
     if session.is_replica_link() {
-        return Err(ReplyError::from(
+        return Err(ReplyError::new(
             "ERR Command is not valid when client is a replica.",
         ));
     }
     let port = resp::parse_i64(port).and_then(|port| u16::try_from(port).ok());
     let Some(port) = port else {
-        return Err(ReplyError::from("ERR Invalid master port"));
+        return Err(ReplyError::new("ERR Invalid master port"));
     };
     let name = String::from_utf8_lossy(name).into_owned();
     if links
@@ -147,7 +147,10 @@ fn replconf(
 ) -> Outcome {
     let Parts { links, outside, .. } = host.node();
     if session.is_primary_link() {
-        if args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"getack")) {
+        if args
+            .get(1)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"getack"))
+        {
             links.machine.ack_requested();
         }
         return Ok(());

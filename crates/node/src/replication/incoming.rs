@@ -31,7 +31,6 @@ pub struct Incoming {
     stream_db: u32,
     started_ms: i64,
     read_bytes: u64,
-    total_bytes: Option<u64>,
 }
 
 /// What a whole snapshot is.
@@ -42,7 +41,7 @@ pub struct Complete {
 }
 
 impl Incoming {
-    pub fn new(engine: &Engine, total_bytes: Option<u64>, now_ms: i64) -> Incoming {
+    pub fn new(engine: &Engine, now_ms: i64) -> Incoming {
         Incoming {
             decoder: Box::new(Decoder::new(
                 engine.load_limits(),
@@ -55,7 +54,6 @@ impl Incoming {
             stream_db: 0,
             started_ms: now_ms,
             read_bytes: 0,
-            total_bytes,
         }
     }
 
@@ -65,10 +63,6 @@ impl Incoming {
 
     pub fn read_bytes(&self) -> u64 {
         self.read_bytes
-    }
-
-    pub fn total_bytes(&self) -> Option<u64> {
-        self.total_bytes
     }
 
     /// The next bytes.
@@ -150,7 +144,9 @@ fn take_event(
             key: b"repl-stream-db",
             value,
         } => {
-            let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+            let number = std::str::from_utf8(value)
+                .ok()
+                .and_then(|text| text.parse().ok());
             // Redis has written -1 where it meant none.
             *stream_db = number.unwrap_or(0);
             check_db(*stream_db, keyspace)
@@ -183,11 +179,7 @@ fn take_event(
     }
 }
 
-fn put(
-    keyspace: &mut Keyspace,
-    batch: &mut LoadBatch,
-    keys: &mut u64,
-) -> Result<(), LoadFailure> {
+fn put(keyspace: &mut Keyspace, batch: &mut LoadBatch, keys: &mut u64) -> Result<(), LoadFailure> {
     batch.drain(|entry| {
         let (db, key) = (entry.db, entry.key);
         match engine::load_into(keyspace, entry, POLICY) {

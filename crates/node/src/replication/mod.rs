@@ -24,8 +24,8 @@ use crate::outside::{DiskDone, Outside};
 use crate::persistence::{FileHistory, Persistence};
 use crate::{NodeHost, Parts};
 use config::Config;
-use engine::host::LogLevel;
-use engine::{Engine, PausePurpose, ReplicasAt, ReplicationInfo, Role, SessionId};
+use engine::host::{LogLevel, ReplicasAt, ReplicationInfo};
+use engine::{Engine, PausePurpose, Role, SessionId};
 use incoming::Incoming;
 use outgoing::Outgoing;
 use replication::{Attempt, Cause, LinkId, ReplOffset, Replication, ReplicationId, Throttle};
@@ -53,7 +53,9 @@ pub enum Want {
         bytes: Vec<u8>,
     },
     /// Needs no answer.
-    Close { attempt: Attempt },
+    Close {
+        attempt: Attempt,
+    },
 }
 
 /// REPLICAOF that came in the middle of a transaction: it waits for the end of it.
@@ -136,9 +138,11 @@ impl Links {
             return;
         }
         let ready = self.machine.links_with_output();
-        into.extend(ready.filter(|link| !self.full.contains(link)).filter_map(
-            |link| Some((link, *self.sessions.get(&link)?)),
-        ));
+        into.extend(
+            ready
+                .filter(|link| !self.full.contains(link))
+                .filter_map(|link| Some((link, *self.sessions.get(&link)?))),
+        );
     }
 
     pub fn output(&self, link: LinkId) -> &[u8] {
@@ -306,7 +310,10 @@ pub fn start(engine: &mut Engine, host: &mut dyn NodeHost, loaded: Option<Loaded
     let now_ms = mono_ms(outside);
     let primary = engine.config.replicaof.clone();
     let mut deleted = Vec::new();
-    if let Some(LoadedFile { history, expired_keys }) = loaded
+    if let Some(LoadedFile {
+        history,
+        expired_keys,
+    }) = loaded
         && let Some((id, offset)) = history.point()
     {
         match (&primary, expired_keys) {

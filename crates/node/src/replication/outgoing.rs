@@ -29,7 +29,9 @@ enum Stage {
     /// Everything was handed to the thread.
     Packing,
     /// A whole one is in its file; so many bytes of it have not been asked for.
-    Reading { left_bytes: u64 },
+    Reading {
+        left_bytes: u64,
+    },
 }
 
 pub struct Outgoing {
@@ -184,12 +186,7 @@ impl Outgoing {
     }
 
     /// The thread has packed all of it. True if that was the last of the snapshot.
-    pub fn packed_all(
-        &mut self,
-        machine: &mut Replication,
-        now_ms: u64,
-        total_bytes: u64,
-    ) -> bool {
+    pub fn packed_all(&mut self, machine: &mut Replication, now_ms: u64, total_bytes: u64) -> bool {
         match self.kind {
             SnapshotKind::Streamed => true,
             SnapshotKind::Whole => {

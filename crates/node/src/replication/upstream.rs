@@ -77,12 +77,7 @@ impl Upstream {
 }
 
 /// The connection of that attempt is there.
-pub fn connected(
-    engine: &mut Engine,
-    host: &mut dyn NodeHost,
-    attempt: Attempt,
-    info: ConnInfo,
-) {
+pub fn connected(engine: &mut Engine, host: &mut dyn NodeHost, attempt: Attempt, info: ConnInfo) {
     let Parts { links, outside, .. } = host.node();
     links.upstream.attempt = Some(attempt);
     links.upstream.info = info;
@@ -115,7 +110,7 @@ pub fn read(engine: &mut Engine, host: &mut dyn NodeHost, attempt: Attempt, inpu
         act(engine, host);
         match received {
             None => break,
-            Some(Received::SnapshotBegin { total_bytes }) => begin(engine, host, total_bytes),
+            Some(Received::SnapshotBegin { .. }) => begin(engine, host),
             Some(Received::Snapshot(bytes)) => load(engine, host, bytes),
             Some(Received::SnapshotEnd) => finish(engine, host),
             Some(Received::Stream(bytes)) => apply(engine, host, &bytes),
@@ -171,10 +166,10 @@ fn apply(engine: &mut Engine, host: &mut dyn NodeHost, bytes: &[u8]) {
 }
 
 /// A snapshot begins.
-fn begin(engine: &mut Engine, host: &mut dyn NodeHost, total_bytes: Option<u64>) {
+fn begin(engine: &mut Engine, host: &mut dyn NodeHost) {
     let Parts { links, outside, .. } = host.node();
     let now_ms = outside.unix_ms();
-    links.incoming = Some(Incoming::new(engine, total_bytes, now_ms));
+    links.incoming = Some(Incoming::new(engine, now_ms));
     engine.async_loading = true;
     outside.log(
         LogLevel::Notice,

@@ -93,10 +93,7 @@ pub enum Event {
     /// A connection begun by [`Reactor::connect_tcp`] is there.
     Connected(ConnId),
     /// It could not be made; the id means nothing any more.
-    ConnectFailed {
-        conn: ConnId,
-        error: io::Error,
-    },
+    ConnectFailed { conn: ConnId, error: io::Error },
     /// There are bytes, or the end, or an error to read.
     Readable(ConnId),
     /// A write that was [`WriteOutcome::Blocked`] can go on.

@@ -515,7 +515,10 @@ fn a_refused_connection_is_reported_once_and_forgotten() {
         .connect_tcp(address, None)
         .expect("begins to connect");
     let kind = wait_for(&mut reactor, |event| match event {
-        Event::ConnectFailed { conn: failed, error } if *failed == conn => Some(error.kind()),
+        Event::ConnectFailed {
+            conn: failed,
+            error,
+        } if *failed == conn => Some(error.kind()),
         _ => None,
     });
     assert_eq!(kind, io::ErrorKind::ConnectionRefused);
