@@ -520,6 +520,12 @@ impl Primary {
         ));
     }
 
+    /// The period was changed: the next ping is not later than that.
+    pub fn ping_within(&mut self, core: &Core, now_ms: u64) {
+        let latest_ms = now_ms.saturating_add(core.config.ping_period_ms);
+        self.next_ping_ms = self.next_ping_ms.min(latest_ms);
+    }
+
     /// The time without replicas counts from here.
     pub fn start_watching(&mut self, now_ms: u64) {
         self.lonely_since_ms = now_ms;

@@ -73,6 +73,9 @@ impl Replication {
         if is_help && let Some(upstream) = &mut self.upstream {
             upstream.retry_now(now_ms);
         }
+        if old.ping_period_ms != self.core.config.ping_period_ms {
+            self.primary.ping_within(&self.core, now_ms);
+        }
         self.primary.trim(&mut self.core, now_ms);
     }
 

@@ -498,7 +498,9 @@ impl Host for ServerHost {
     }
 
     fn persistence(&mut self, engine: &Engine) -> PersistenceInfo {
-        self.persistence.info(engine, &mut self.outside)
+        let mut info = self.persistence.info(engine, &mut self.outside);
+        info.rdb_bgsave_in_progress |= self.links.is_saving();
+        info
     }
 
     fn drop_later(&mut self, garbage: Garbage) {

@@ -189,6 +189,11 @@ impl Links {
 
     // --- what others ask ---
 
+    /// Whether a snapshot for replicas is being made, which INFO calls a background save.
+    pub fn is_saving(&self) -> bool {
+        self.outgoing.is_some()
+    }
+
     pub fn is_primary(&self) -> bool {
         self.machine.is_primary()
     }
@@ -275,10 +280,13 @@ impl Links {
         let now_ms = mono_ms(outside);
         let machine = self.machine.poll_timeout();
         let machine = machine.map(|at_ms| at_ms.saturating_sub(now_ms) as i64);
-        let snapshot = self.outgoing.as_ref();
-        let snapshot = snapshot
-            .is_some_and(|outgoing| outgoing.wants_step(&self.machine))
-            .then_some(0);
+        let unix_ms = outside.unix_ms();
+        let snapshot = self.outgoing.as_ref().and_then(|outgoing| {
+            match outgoing.wants_step(&self.machine, unix_ms) {
+                true => Some(0),
+                false => outgoing.next_key_in_ms(unix_ms),
+            }
+        });
         let postponed = self.postponed.as_ref().map(|_| 0);
         let throttle = (self.machine.throttle() != Throttle::Free)
             .then(|| (THROTTLE_SPAN_MS - now_ms % THROTTLE_SPAN_MS) as i64);
