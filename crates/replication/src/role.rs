@@ -165,6 +165,11 @@ impl Replication {
         self.core.stats
     }
 
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&mut self) {
+        self.core.stats = Stats::default();
+    }
+
     /// What our writes did. A replica's own writes are nobody's business and are ignored.
     pub fn append(&mut self, bytes: &[u8]) {
         if self.is_recording() {

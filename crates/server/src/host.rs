@@ -522,8 +522,9 @@ impl Host for ServerHost {
         )
     }
 
-    fn reset_dropped(&mut self) {
+    fn reset_counts(&mut self) {
         self.dropping.done.store(0, Ordering::Relaxed);
+        self.links.reset_stats();
     }
 
     fn stall(&mut self, duration_us: u64) {

@@ -177,7 +177,7 @@ impl Host for TestHost {
     fn dropping(&self) -> (u64, u64) {
         (0, 0)
     }
-    fn reset_dropped(&mut self) {}
+    fn reset_counts(&mut self) {}
     fn stall(&mut self, duration_us: u64) {
         self.now_us += duration_us as i64;
     }

@@ -241,6 +241,10 @@ impl Links {
         self.machine.request_acks();
     }
 
+    pub fn reset_stats(&mut self) {
+        self.machine.reset_stats();
+    }
+
     pub fn change_id(&mut self) {
         self.machine.change_id();
     }
