@@ -42,6 +42,8 @@ pub struct ProcessInfo {
     pub cpu_sys_children_us: u64,
     pub cpu_user_main_us: u64,
     pub cpu_sys_main_us: u64,
+    /// While a shutdown waits for replicas: how much longer at most.
+    pub shutdown_in_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default)]

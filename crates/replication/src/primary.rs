@@ -520,10 +520,9 @@ impl Primary {
         ));
     }
 
-    /// The period was changed: the next ping is not later than that.
-    pub fn ping_within(&mut self, core: &Core, now_ms: u64) {
-        let latest_ms = now_ms.saturating_add(core.config.ping_period_ms);
-        self.next_ping_ms = self.next_ping_ms.min(latest_ms);
+    /// The period was changed: it begins anew.
+    pub fn restart_pings(&mut self, core: &Core, now_ms: u64) {
+        self.next_ping_ms = now_ms.saturating_add(core.config.ping_period_ms);
     }
 
     /// The time without replicas counts from here.

@@ -74,7 +74,7 @@ impl Replication {
             upstream.retry_now(now_ms);
         }
         if old.ping_period_ms != self.core.config.ping_period_ms {
-            self.primary.ping_within(&self.core, now_ms);
+            self.primary.restart_pings(&self.core, now_ms);
         }
         self.primary.trim(&mut self.core, now_ms);
     }

@@ -82,9 +82,9 @@ impl ServerHost {
     }
 
     /// When a wait for replicas is over at the latest, in milliseconds from now.
-    pub fn end_due_in_ms(&mut self) -> Option<i64> {
+    pub fn end_at_most_in_ms(&mut self) -> Option<i64> {
         let until_ms = self.leaving.waiting.as_ref()?.until_ms;
-        Some((until_ms - self.outside.unix_ms()).clamp(0, 100))
+        Some((until_ms - self.outside.unix_ms()).max(0))
     }
 
     pub fn end(

@@ -131,7 +131,7 @@ impl ServerHost {
         let (now_ms, now_ns) = (self.outside.unix_ms(), self.outside.ticks_ns());
         let persistence = self.persistence.next_timeout_ms(now_ms, now_ns);
         let links = self.links.next_timeout_ms(&mut self.outside);
-        let end = self.end_due_in_ms();
+        let end = self.end_at_most_in_ms();
         let next = engine.next_timeout_ms();
         let others = [persistence, links, end].into_iter().flatten();
         others.fold(next, i64::min).max(0) as u64
@@ -340,6 +340,7 @@ impl Host for ServerHost {
             cpu_sys_children_us: us(children.system),
             cpu_user_main_us: us(main.user),
             cpu_sys_main_us: us(main.system),
+            shutdown_in_ms: self.end_at_most_in_ms(),
         }
     }
 
