@@ -120,6 +120,9 @@ impl ServerHost {
     fn finish(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
         let (lagging, replicas) = (self.links.lagging_replicas(), self.links.replica_count());
         if replicas > 0 {
+            for text in self.links.describe_lagging(&mut self.outside) {
+                self.say(Level::Notice, &text);
+            }
             let text = format!(
                 "{} of {replicas} replicas are in sync when shutting down.",
                 replicas - lagging.min(replicas)

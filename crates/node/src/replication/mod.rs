@@ -279,6 +279,11 @@ impl Links {
         self.replica_count().saturating_sub(confirmed)
     }
 
+    /// A log line for each of them.
+    pub fn describe_lagging<O: Outside + ?Sized>(&self, outside: &mut O) -> Vec<String> {
+        self.machine.lagging(mono_ms(outside))
+    }
+
     /// When the next turn is due, in milliseconds from now.
     pub fn next_timeout_ms<O: Outside + ?Sized>(&self, outside: &mut O) -> Option<i64> {
         let now_ms = mono_ms(outside);
