@@ -1,4 +1,4 @@
-//! INFO server, replication, cpu, modules, cluster: what process this is.
+//! INFO server, replication, cpu, modules, cluster: what process this is, and what it is to others.
 
 use super::Text;
 use crate::ctx::Ctx;
