@@ -460,8 +460,8 @@ impl Host for ServerHost {
         node::replication::command(engine, self, session, out, id, args)
     }
 
-    fn replication_info(&mut self, _: &Engine) -> ReplicationInfo {
-        self.links.info(&mut self.outside)
+    fn replication_info(&mut self, engine: &Engine) -> ReplicationInfo {
+        self.links.info(engine, &mut self.outside)
     }
 
     fn replicas_at(&mut self, engine: &Engine, offset: u64) -> ReplicasAt {

@@ -23,12 +23,14 @@ mod upstream;
 use crate::outside::{DiskDone, Outside};
 use crate::persistence::{FileHistory, Persistence};
 use crate::{NodeHost, Parts};
-use config::Config;
+use config::{Config, PrimaryAddress};
 use engine::host::{LogLevel, ReplicasAt, ReplicationInfo};
 use engine::{Engine, PausePurpose, Role, SessionId};
 use incoming::Incoming;
 use outgoing::Outgoing;
-use replication::{Attempt, Cause, LinkId, ReplOffset, Replication, ReplicationId, Throttle};
+use replication::{
+    Attempt, Cause, LinkId, ReplOffset, Replication, ReplicationId, RoleReply, Throttle,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use upstream::Upstream;
 
@@ -202,11 +204,45 @@ impl Links {
         self.machine.id()
     }
 
-    pub fn info<O: Outside + ?Sized>(&self, outside: &mut O) -> ReplicationInfo {
+    /// The primary that the configuration names, while the data set is still being loaded: the
+    /// machine follows it only afterwards, but we are a replica already.
+    fn awaited_primary<'c>(&self, engine: &'c Engine) -> Option<&'c PrimaryAddress> {
+        let primary = engine.config.replicaof.as_ref();
+        primary.filter(|_| engine.loading && self.machine.is_primary())
+    }
+
+    fn role(&self, engine: &Engine) -> RoleReply {
+        match self.awaited_primary(engine) {
+            None => self.machine.role(),
+            Some(primary) => RoleReply::Replica {
+                host: primary.host.to_str_lossy().into_owned(),
+                port: primary.port,
+                state: "connect",
+                offset: -1,
+            },
+        }
+    }
+
+    fn section<O: Outside + ?Sized>(&self, engine: &Engine, outside: &mut O) -> String {
+        let section = self.machine.info(mono_ms(outside));
+        match self.awaited_primary(engine) {
+            None => section,
+            Some(primary) => {
+                let role = format!(
+                    "role:slave\r\nmaster_host:{}\r\nmaster_port:{}\r\nmaster_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:0\r\n",
+                    primary.host.to_str_lossy(),
+                    primary.port
+                );
+                section.replacen("role:master\r\n", &role, 1)
+            }
+        }
+    }
+
+    pub fn info<O: Outside + ?Sized>(&self, engine: &Engine, outside: &mut O) -> ReplicationInfo {
         let stats = self.machine.stats();
         let backlog_bytes = self.machine.backlog_memory_bytes() as u64;
         ReplicationInfo {
-            section: self.machine.info(mono_ms(outside)),
+            section: self.section(engine, outside),
             sync_full: stats.sync_full,
             sync_partial_ok: stats.sync_partial_ok,
             sync_partial_err: stats.sync_partial_err,
