@@ -219,7 +219,7 @@ fn check_random(chain: [Who; 4], beside: Who, seed: u64) {
     let seed = setting("REDAN_REPLICATION_SEED", SEED) + seed;
     let count = setting("REDAN_REPLICATION_COMMANDS", COMMANDS);
     // Small enough that some cuts need a full copy; ours keeps no more than that here.
-    let small = [("repl-backlog-size", "16kb")];
+    let small = [("repl-backlog-size", "64kb")];
     let without_budget = [small[0], ("repl-backlog-budget", "0")];
     let mut nodes = Vec::new();
     for who in chain.into_iter().chain([beside]) {
@@ -242,7 +242,10 @@ fn check_random(chain: [Who; 4], beside: Who, seed: u64) {
     }
     eprintln!("{chain:?}: {count} commands, seed {seed}");
     let mut replicas: Vec<&mut Node> = rest.iter_mut().collect();
-    let mut chaos = Chaos::new(seed, 12);
+    for replica in &mut replicas {
+        replica.wait_for_link();
+    }
+    let mut chaos = Chaos::new(seed, 4);
     let mut writer = Writer::new(primary, seed);
     while writer.sent < count {
         writer.send(BATCH);
@@ -259,7 +262,9 @@ fn check_random(chain: [Who; 4], beside: Who, seed: u64) {
         chaos.cuts
     );
     let partial: u64 = served.iter().map(|(_, partial)| partial).sum();
+    let full: u64 = served.iter().map(|(full, _)| full).sum();
     assert!(partial > 0, "no cut was bridged: {served:?}");
+    assert!(full > 4, "every cut was bridged: {served:?}");
 }
 
 /// Sends the generator's steps to a primary.

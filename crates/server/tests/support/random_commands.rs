@@ -78,7 +78,8 @@ impl Generator {
     }
 
     fn blocking(&mut self) -> Step {
-        let (list, zset) = (self.key('l'), self.key('z'));
+        let number = self.random.below(KEYS_OF_A_KIND);
+        let (list, zset) = (format!("l{number}"), format!("z{number}"));
         let target = self.key('l');
         let (blocked, key) = match self.random.below(7) {
             0 => (format!("BLPOP {list} 0"), list),

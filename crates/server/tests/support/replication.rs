@@ -245,21 +245,25 @@ impl Chaos {
         }
     }
 
-    /// Perhaps breaks the link of one of the nodes, or repairs what it broke before.
+    /// Perhaps breaks the link of one of the nodes, or repairs what it broke before. Some cuts are
+    /// waited for, so that the backlog bridges them; others are left to the writes that follow.
     pub fn turn(&mut self, replicas: &mut [&mut Node]) {
         if self.random.below(self.rarity) != 0 {
             return;
         }
         let index = self.random.below(replicas.len() as u64) as usize;
         self.cuts += 1;
-        match self.random.below(6) {
+        match self.random.below(8) {
             0 => replicas[index].link().cut(),
-            1..3 => replicas[index].link().cut_after(self.random.below(30_000)),
-            3 => replicas[index].link().refuse(),
-            4 => replicas[index].link().stall(),
-            _ => {
+            1..4 => replicas[index].link().cut_after(self.random.below(30_000)),
+            4 => replicas[index].link().refuse(),
+            5 => replicas[index].link().stall(),
+            kind => {
                 for replica in replicas.iter() {
                     replica.link().open();
+                }
+                if kind == 6 {
+                    replicas[index].link().cut();
                 }
                 replicas[index].wait_for_link();
             }
