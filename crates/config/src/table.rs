@@ -242,7 +242,7 @@ macro_rules! options {
 options! {
     // Network and clients.
     Bind bind: Vec<String> = "bind" [] Kind::Bind, MODIFIABLE, built;
-    BindSourceAddr bind_source_addr: Text = "bind-source-addr" [] UNSET, MODIFIABLE, later;
+    BindSourceAddr bind_source_addr: Text = "bind-source-addr" [] UNSET, MODIFIABLE, built;
     Port port: u16 = "port" [] int(0, 65535, 6379), MODIFIABLE, built;
     ProtectedMode protected_mode: bool = "protected-mode" [] YES, MODIFIABLE, built;
     Unixsocket unixsocket: Text = "unixsocket" [] UNSET, IMMUTABLE, built;
@@ -387,29 +387,32 @@ options! {
     AofDisableAutoGc aof_disable_auto_gc: bool = "aof-disable-auto-gc" [] NO, MODIFIABLE.hidden(), built;
 
     // Replication.
-    Replicaof replicaof: Option<PrimaryAddress> = "replicaof" ["slaveof"] Kind::ReplicaOf, IMMUTABLE, later;
-    Primaryauth primaryauth: Text = "masterauth" ["primaryauth"] UNSET, MODIFIABLE.sensitive(), later;
-    Primaryuser primaryuser: Text = "masteruser" ["primaryuser"] UNSET, MODIFIABLE.sensitive(), later;
-    ReplicaServeStaleData replica_serve_stale_data: bool = "replica-serve-stale-data" ["slave-serve-stale-data"] YES, MODIFIABLE, later;
-    ReplicaReadOnly replica_read_only: bool = "replica-read-only" ["slave-read-only"] YES, MODIFIABLE.debug(), later;
-    ReplicaLazyFlush replica_lazy_flush: bool = "replica-lazy-flush" ["slave-lazy-flush"] NO, MODIFIABLE, later;
-    ReplicaIgnoreMaxmemory replica_ignore_maxmemory: bool = "replica-ignore-maxmemory" ["slave-ignore-maxmemory"] YES, MODIFIABLE, later;
-    ReplicaIgnoreDiskWriteErrors replica_ignore_disk_write_errors: bool = "replica-ignore-disk-write-errors" [] NO, MODIFIABLE, later;
-    ReplicaPriority replica_priority: u32 = "replica-priority" ["slave-priority"] int(0, I32, 100), MODIFIABLE, later;
-    ReplicaAnnounced replica_announced: bool = "replica-announced" [] YES, MODIFIABLE, later;
-    ReplicaAnnounceIp replica_announce_ip: Text = "replica-announce-ip" ["slave-announce-ip"] UNSET, MODIFIABLE, later;
-    ReplicaAnnouncePort replica_announce_port: u16 = "replica-announce-port" ["slave-announce-port"] PORT, MODIFIABLE, later;
-    MinReplicasToWrite min_replicas_to_write: u32 = "min-replicas-to-write" ["min-slaves-to-write"] int(0, I32, 0), MODIFIABLE, later;
-    MinReplicasMaxLag min_replicas_max_lag: u32 = "min-replicas-max-lag" ["min-slaves-max-lag"] int(0, I32, 10), MODIFIABLE, later;
-    ReplTimeout repl_timeout: u32 = "repl-timeout" [] int(1, I32, 60), MODIFIABLE, later;
-    ReplPingReplicaPeriod repl_ping_replica_period: u32 = "repl-ping-replica-period" ["repl-ping-slave-period"] int(1, I32, 10), MODIFIABLE, later;
-    ReplDisableTcpNodelay repl_disable_tcp_nodelay: bool = "repl-disable-tcp-nodelay" [] NO, MODIFIABLE, later;
-    ReplBacklogSize repl_backlog_size: u64 = "repl-backlog-size" [] size(1, 1 << 20), MODIFIABLE, later;
-    ReplBacklogTtl repl_backlog_ttl: u64 = "repl-backlog-ttl" [] int(0, I64, 3600), MODIFIABLE, later;
-    ReplDisklessSync repl_diskless_sync: bool = "repl-diskless-sync" [] YES, MODIFIABLE.debug(), later;
-    ReplDisklessSyncDelay repl_diskless_sync_delay: u32 = "repl-diskless-sync-delay" [] int(0, I32, 5), MODIFIABLE, later;
-    ReplDisklessSyncMaxReplicas repl_diskless_sync_max_replicas: u32 = "repl-diskless-sync-max-replicas" [] int(0, I32, 0), MODIFIABLE, later;
-    ReplDisklessLoad repl_diskless_load: DisklessLoad = "repl-diskless-load" [] choice!(DisklessLoad::Disabled), MODIFIABLE.debug().deny_loading(), later;
+    Replicaof replicaof: Option<PrimaryAddress> = "replicaof" ["slaveof"] Kind::ReplicaOf, IMMUTABLE, built;
+    Primaryauth primaryauth: Text = "masterauth" ["primaryauth"] UNSET, MODIFIABLE.sensitive(), built;
+    Primaryuser primaryuser: Text = "masteruser" ["primaryuser"] UNSET, MODIFIABLE.sensitive(), built;
+    ReplicaServeStaleData replica_serve_stale_data: bool = "replica-serve-stale-data" ["slave-serve-stale-data"] YES, MODIFIABLE, built;
+    ReplicaReadOnly replica_read_only: bool = "replica-read-only" ["slave-read-only"] YES, MODIFIABLE.debug(), built;
+    ReplicaLazyFlush replica_lazy_flush: bool = "replica-lazy-flush" ["slave-lazy-flush"] NO, MODIFIABLE, built;
+    ReplicaIgnoreMaxmemory replica_ignore_maxmemory: bool = "replica-ignore-maxmemory" ["slave-ignore-maxmemory"] YES, MODIFIABLE, built;
+    ReplicaIgnoreDiskWriteErrors replica_ignore_disk_write_errors: bool = "replica-ignore-disk-write-errors" [] NO, MODIFIABLE, built;
+    ReplicaPriority replica_priority: u32 = "replica-priority" ["slave-priority"] int(0, I32, 100), MODIFIABLE, built;
+    ReplicaAnnounced replica_announced: bool = "replica-announced" [] YES, MODIFIABLE, built;
+    ReplicaAnnounceIp replica_announce_ip: Text = "replica-announce-ip" ["slave-announce-ip"] UNSET, MODIFIABLE, built;
+    ReplicaAnnouncePort replica_announce_port: u16 = "replica-announce-port" ["slave-announce-port"] PORT, MODIFIABLE, built;
+    MinReplicasToWrite min_replicas_to_write: u32 = "min-replicas-to-write" ["min-slaves-to-write"] int(0, I32, 0), MODIFIABLE, built;
+    MinReplicasMaxLag min_replicas_max_lag: u32 = "min-replicas-max-lag" ["min-slaves-max-lag"] int(0, I32, 10), MODIFIABLE, built;
+    ReplTimeout repl_timeout: u32 = "repl-timeout" [] int(1, I32, 60), MODIFIABLE, built;
+    ReplPingReplicaPeriod repl_ping_replica_period: u32 = "repl-ping-replica-period" ["repl-ping-slave-period"] int(1, I32, 10), MODIFIABLE, built;
+    ReplDisableTcpNodelay repl_disable_tcp_nodelay: bool = "repl-disable-tcp-nodelay" [] NO, MODIFIABLE, built;
+    ReplBacklogSize repl_backlog_size: u64 = "repl-backlog-size" [] size(1, 1 << 20), MODIFIABLE, built;
+    ReplBacklogTtl repl_backlog_ttl: u64 = "repl-backlog-ttl" [] int(0, I64, 3600), MODIFIABLE, built;
+    ReplBacklogBudget repl_backlog_budget: u64 = "repl-backlog-budget" [] size(0, 256 << 20), MODIFIABLE, built;
+    ReplDisklessSync repl_diskless_sync: bool = "repl-diskless-sync" [] YES, MODIFIABLE.debug(), built;
+    ReplDisklessSyncDelay repl_diskless_sync_delay: u32 = "repl-diskless-sync-delay" [] int(0, I32, 5), MODIFIABLE, built;
+    ReplDisklessSyncMaxReplicas repl_diskless_sync_max_replicas: u32 = "repl-diskless-sync-max-replicas" [] int(0, I32, 0), MODIFIABLE, built;
+    ReplDisklessLoad repl_diskless_load: DisklessLoad = "repl-diskless-load" [] choice!(DisklessLoad::Disabled), MODIFIABLE.debug().deny_loading(), built;
+    ReplRefuseEmpty repl_refuse_empty: bool = "repl-refuse-empty" [] YES, MODIFIABLE, built;
+    ReplThrottleWrites repl_throttle_writes: bool = "repl-throttle-writes" [] YES, MODIFIABLE, built;
     DualChannelReplicationEnabled dual_channel_replication_enabled: bool = "dual-channel-replication-enabled" [] NO, MODIFIABLE.debug(), later;
 
     // Cluster.
@@ -464,10 +467,7 @@ options! {
 /// Values of options not built yet that need no warning though they are not today's defaults:
 /// the defaults that stock files of earlier releases repeat, and values that ask for nothing.
 const QUIET_VALUES: &[(OptionId, &str)] = &[
-    (OptionId::ReplDisklessSync, "no"),
-    (OptionId::ReplicaLazyFlush, "yes"),
     (OptionId::IoThreadsDoReads, "yes"),
-    (OptionId::ReplBacklogSize, "10485760"),
     (OptionId::LocaleCollate, "C"),
     (OptionId::LocaleCollate, "POSIX"),
 ];

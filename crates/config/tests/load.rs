@@ -113,12 +113,17 @@ fn typed_fields_follow_the_file() {
 
 #[test]
 fn an_option_that_is_not_built_warns_once_by_name() {
-    let file = "activedefrag yes\nactivedefrag yes\nmasterauth secret\nlocale-collate de\nuser a on\nuser b on\n";
+    let file = "activedefrag yes\nactivedefrag yes\ntls-key-file-pass secret\nlocale-collate de\nuser a on\nuser b on\n";
     let (config, warnings) = load(file, &[]).unwrap();
     let options: Vec<&str> = warnings.iter().map(|warning| warning.option).collect();
     assert_eq!(
         options,
-        ["locale-collate", "activedefrag", "masterauth", "user"]
+        [
+            "locale-collate",
+            "activedefrag",
+            "tls-key-file-pass",
+            "user"
+        ]
     );
     assert!(warnings[1].text.contains("'activedefrag'") && warnings[1].text.contains("'yes'"));
     assert!(!warnings[2].text.contains("secret"));

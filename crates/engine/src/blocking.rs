@@ -1,6 +1,7 @@
-//! Commands that wait for a key (BLPOP and its kind).
+//! Commands that wait: for a key (BLPOP and its kind), for replicas (WAIT, see `waits`), for the end
+//! of the process (SHUTDOWN).
 //!
-//! A blocked command is kept with its arguments and simply run again when one of its keys may serve
+//! A command blocked on keys is kept with its arguments and simply run again when one of its keys may serve
 //! it. If it still finds nothing it says so by blocking once more, and keeps its place in the queue.
 //! Keys become ready by being created; clients are served when the whole command (or transaction)
 //! that did it is over, in the order in which they came, those whom that serves in turn afterwards.
@@ -12,10 +13,14 @@
 use crate::ctx::{Args, Ctx};
 use crate::engine::{Engine, SessionId};
 use crate::session::{Session, SessionFlags};
+use crate::waits::ReplicaWait;
 use commands::CommandId;
 use keyspace::Type;
 use resp::Writer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+const THROWN_OUT: &str =
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
 /// What a blocked client gets when its time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,20 +29,43 @@ pub enum TimeoutReply {
     NullArray,
 }
 
+/// What a blocked client waits for.
+pub enum BlockedOn {
+    Keys {
+        keys: Vec<Box<[u8]>>,
+        wants: Type,
+        on_timeout: TimeoutReply,
+    },
+    Replicas(ReplicaWait),
+    /// SHUTDOWN: it gets no reply unless that fails.
+    Shutdown,
+}
+
 pub struct Blocked {
     pub command: CommandId,
     pub args: Vec<Vec<u8>>,
     pub db: u32,
-    pub keys: Vec<Box<[u8]>>,
-    pub wants: Type,
+    pub on: BlockedOn,
     pub deadline_ms: Option<i64>,
-    pub on_timeout: TimeoutReply,
+}
+
+impl Blocked {
+    fn keys(&self) -> &[Box<[u8]>] {
+        match &self.on {
+            BlockedOn::Keys { keys, .. } => keys,
+            BlockedOn::Replicas(_) | BlockedOn::Shutdown => &[],
+        }
+    }
 }
 
 #[derive(Default)]
 pub struct Blocking {
     by_key: BTreeMap<(u32, Box<[u8]>), VecDeque<SessionId>>,
     deadlines: BTreeSet<(i64, SessionId)>,
+    /// Who waits for replicas.
+    pub(crate) replica_waits: BTreeSet<SessionId>,
+    /// Who waits for the end of the process.
+    pub(crate) shutdowns: BTreeSet<SessionId>,
     count: usize,
 }
 
@@ -71,9 +99,9 @@ impl Blocking {
 }
 
 impl Ctx<'_> {
-    /// Whether the command may wait: not inside EXEC.
+    /// Whether the command may wait: not inside EXEC, and not if a primary or a replica sent it.
     pub fn may_block(&self) -> bool {
-        !self.session.flags.has(SessionFlags::IN_EXEC)
+        !self.session.flags.has(SessionFlags::IN_EXEC) && !self.session.is_mute()
     }
 
     /// Suspends the command until one of `keys` holds something of type `wants`, or until the
@@ -103,14 +131,22 @@ impl Ctx<'_> {
                 unique.push((*key).into());
             }
         }
+        let on = BlockedOn::Keys {
+            keys: unique,
+            wants,
+            on_timeout,
+        };
+        self.block_on(args, on, deadline_ms);
+    }
+
+    /// Suspends the session; [`Ctx::may_block`] has said that it may.
+    pub(crate) fn block_on(&mut self, args: Args<'_>, on: BlockedOn, deadline_ms: Option<i64>) {
         let blocked = Blocked {
             command: self.command,
             args: args.iter().map(|a| a.to_vec()).collect(),
             db: self.session.db,
-            keys: unique,
-            wants,
+            on,
             deadline_ms,
-            on_timeout,
         };
         self.engine.register_blocked(self.session.slot, &blocked);
         self.session.blocked = Some(Box::new(blocked));
@@ -126,7 +162,12 @@ pub(crate) fn write_timeout(out: &mut Writer, reply: TimeoutReply) {
 
 impl Engine {
     fn register_blocked(&mut self, id: SessionId, blocked: &Blocked) {
-        for key in &blocked.keys {
+        match &blocked.on {
+            BlockedOn::Keys { .. } => {}
+            BlockedOn::Replicas(_) => drop(self.blocking.replica_waits.insert(id)),
+            BlockedOn::Shutdown => drop(self.blocking.shutdowns.insert(id)),
+        }
+        for key in blocked.keys() {
             let queue = self
                 .blocking
                 .by_key
@@ -146,7 +187,12 @@ impl Engine {
     /// Forgets everything about the session being blocked; it may run again.
     pub(crate) fn unregister_blocked(&mut self, session: &mut Session) -> Option<Box<Blocked>> {
         let blocked = session.blocked.take()?;
-        for key in &blocked.keys {
+        match &blocked.on {
+            BlockedOn::Keys { .. } => {}
+            BlockedOn::Replicas(_) => drop(self.blocking.replica_waits.remove(&session.slot)),
+            BlockedOn::Shutdown => drop(self.blocking.shutdowns.remove(&session.slot)),
+        }
+        for key in blocked.keys() {
             let entry = (blocked.db, key.clone());
             if let Some(queue) = self.blocking.by_key.get_mut(&entry) {
                 if let Some(at) = queue.iter().position(|id| *id == session.slot) {
@@ -173,7 +219,7 @@ impl Engine {
             // have expired by now.
             self.refresh_time(host);
         }
-        while !self.keyspace.journal.ready.is_empty() && self.pause.is_none() {
+        while !self.keyspace.journal.ready.is_empty() && !self.pauses.is_any() {
             let ready = std::mem::take(&mut self.keyspace.journal.ready);
             let mut seen = BTreeSet::new();
             for entry in ready {
@@ -203,7 +249,9 @@ impl Engine {
                 return;
             };
             let session = self.sessions.get(id).and_then(|s| s.blocked.as_ref());
-            let is_wanted = session.is_some_and(|blocked| blocked.wants == kind);
+            let is_wanted = session.is_some_and(
+                |blocked| matches!(&blocked.on, BlockedOn::Keys { wants, .. } if *wants == kind),
+            );
             if !is_wanted || !self.retry_blocked(id, host) {
                 at += 1;
             }
@@ -243,14 +291,68 @@ impl Engine {
     }
 
     /// Answers blocked clients whose time is up.
-    pub(crate) fn time_out_blocked(&mut self) {
+    pub(crate) fn time_out_blocked(&mut self, host: &mut dyn crate::Host) {
         let now = self.keyspace.now_ms();
         while let Some(&(at, id)) = self.blocking.deadlines.first() {
             if at > now {
                 return;
             }
             self.blocking.deadlines.pop_first();
-            self.release_blocked(id, |out, blocked| write_timeout(out, blocked.on_timeout));
+            self.time_out(id, host);
+        }
+    }
+
+    /// Ends a session's wait as if its time were up. False if it is not blocked, or waits for what
+    /// knows no time-out.
+    pub(crate) fn time_out(&mut self, id: SessionId, host: &mut dyn crate::Host) -> bool {
+        let Some(blocked) = self.sessions.get(id).and_then(|s| s.blocked.as_ref()) else {
+            return false;
+        };
+        match &blocked.on {
+            BlockedOn::Keys { on_timeout, .. } => {
+                let on_timeout = *on_timeout;
+                self.release_blocked(id, |out, _| write_timeout(out, on_timeout))
+            }
+            BlockedOn::Replicas(wait) => {
+                let reached = self.reached(wait, host);
+                self.release_blocked(id, |out, _| reached.write(out))
+            }
+            BlockedOn::Shutdown => false,
+        }
+    }
+
+    /// Ends a session's wait with an error, unless it waits for what nobody can end.
+    pub(crate) fn end_wait(&mut self, id: SessionId, error: &str) -> bool {
+        let blocked = self.sessions.get(id).and_then(|s| s.blocked.as_ref());
+        if blocked.is_none_or(|blocked| matches!(blocked.on, BlockedOn::Shutdown)) {
+            return false;
+        }
+        self.release_blocked(id, |out, _| out.error(error))
+    }
+
+    /// We became a replica: clients that wait get an error and are closed once they have it.
+    pub(crate) fn throw_out_blocked(&mut self) {
+        let waiting: Vec<SessionId> = self
+            .sessions
+            .iter()
+            .filter(|session| session.blocked.is_some())
+            .map(|session| session.slot)
+            .collect();
+        for id in waiting {
+            if self.end_wait(id, THROWN_OUT)
+                && let Some(session) = self.sessions.get_mut(id)
+            {
+                session.flags.set(SessionFlags::CLOSE_AFTER_REPLY, true);
+            }
+        }
+    }
+
+    /// The shutdown that clients wait for did not happen.
+    pub fn shutdown_failed(&mut self, _host: &mut dyn crate::Host) {
+        for id in std::mem::take(&mut self.blocking.shutdowns) {
+            self.release_blocked(id, |out, _| {
+                out.error("ERR Errors trying to SHUTDOWN. Check logs.");
+            });
         }
     }
 

@@ -66,6 +66,8 @@ pub(crate) fn run(ctx: &mut Ctx<'_>, id: CommandId, args: Args<'_>) -> Outcome {
         Ttl => cmd::generic::ttl(ctx, args),
         Type => cmd::generic::type_(ctx, args),
         Unlink => cmd::generic::unlink(ctx, args),
+        Wait => crate::waits::wait(ctx, args),
+        Waitaof => crate::waits::waitaof(ctx, args),
         Append => cmd::string::append(ctx, args),
         Decr => cmd::string::decr(ctx, args),
         Decrby => cmd::string::decrby(ctx, args),
@@ -232,7 +234,9 @@ pub(crate) fn run(ctx: &mut Ctx<'_>, id: CommandId, args: Args<'_>) -> Outcome {
         MemoryStats => cmd::server::memory_stats(ctx, args),
         MemoryUsage => cmd::server::memory_usage(ctx, args),
         Monitor => cmd::server::monitor(ctx, args),
-        Role => cmd::server::role(ctx, args),
+        Failover | Psync | Replconf | Replicaof | Role | Slaveof | Sync => ctx
+            .host
+            .replication_command(ctx.engine, ctx.session, ctx.out, id, args),
         Save => cmd::server::save(ctx, args),
         Shutdown => cmd::server::shutdown(ctx, args),
         SlowlogGet => cmd::server::slowlog_get(ctx, args),

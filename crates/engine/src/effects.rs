@@ -6,20 +6,31 @@
 //! one request did is a unit: several commands of a unit stand between MULTI and EXEC. `SELECT` comes
 //! in where the database changes, behind the MULTI.
 //!
-//! Offsets count all bytes ever pushed. Nothing is recorded while nobody listens. PUBLISH is not
-//! here: an append-only file has no use for it, and replicas will get it beside this stream.
+//! Offsets count all bytes ever pushed. Nothing is recorded while nobody listens. There are two
+//! readers, the append-only file and the replicas, of one stream: what only replicas are to get
+//! (PUBLISH) is marked, so that the file can leave it out ([`Effects::for_replicas_only`]).
 //!
 //! Tests: at the bottom, `tests/effects.rs`.
 
 use resp::int::MAX_TEXT_LEN;
+use std::ops::Range;
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
+/// Who reads the effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectsReader {
+    AppendOnly,
+    Replicas,
+}
 
 #[derive(Default)]
 pub struct Effects {
     /// Somebody listens. Set by [`crate::Engine::record_effects`].
     pub(crate) enabled: bool,
+    /// Which of the readers do.
+    readers: [bool; 2],
     stream: Vec<u8>,
     /// Bytes that were taken from the stream.
     taken: u64,
@@ -28,6 +39,14 @@ pub struct Effects {
     /// Where the running request's effects begin, and how many there are.
     unit_start: usize,
     unit_count: usize,
+    /// How many of them are for everybody, and where the private ones begin in `private`.
+    unit_public: usize,
+    unit_private_start: usize,
+    /// What of the stream, and of the part taken last, is for replicas only.
+    private: Vec<Range<usize>>,
+    taken_private: Vec<Range<usize>>,
+    /// Effects for everybody that were ever pushed.
+    pushed: u64,
     /// The running command said how it propagates; do not add it as received.
     pub(crate) replaced: bool,
 }
@@ -35,6 +54,42 @@ pub struct Effects {
 impl Effects {
     pub fn is_enabled(&self) -> bool {
         self.enabled
+    }
+
+    pub fn is_read_by(&self, reader: EffectsReader) -> bool {
+        self.readers[reader as usize]
+    }
+
+    pub(crate) fn set_reader(&mut self, reader: EffectsReader, on: bool) {
+        self.readers[reader as usize] = on;
+        self.enabled = self.readers.contains(&true);
+        if on {
+            self.force_select();
+        }
+    }
+
+    /// The database that whoever reads the stream has selected where it ends; none before the first
+    /// effect, and when the next one says it anyway.
+    pub fn selected_db(&self) -> Option<u32> {
+        self.db
+    }
+
+    /// Whether the running request has recorded something already.
+    pub fn is_unit_open(&self) -> bool {
+        self.unit_count > 0
+    }
+
+    /// What of the bytes that [`Effects::take`] returned last only replicas are to get. Without it the
+    /// rest is whole commands and transactions: if everything that a request did is for replicas
+    /// only, so are the MULTI and EXEC around it.
+    pub fn for_replicas_only(&self) -> &[Range<usize>] {
+        &self.taken_private
+    }
+
+    /// Effects for everybody that were ever pushed: a reply that promises one waits for the disk.
+    #[inline]
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed
     }
 
     /// All bytes ever pushed.
@@ -63,9 +118,18 @@ impl Effects {
     /// that still runs did stays for the next time: a unit is taken as a whole.
     pub fn take(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
         spare.clear();
+        self.taken_private.clear();
         if self.unit_count > 0 {
             spare.extend(self.stream.drain(self.unit_start..));
+            let open = self.private.split_off(self.unit_private_start);
+            let start = self.unit_start;
+            std::mem::swap(&mut self.private, &mut self.taken_private);
+            self.private
+                .extend(open.iter().map(|r| r.start - start..r.end - start));
             self.unit_start = 0;
+            self.unit_private_start = 0;
+        } else {
+            std::mem::swap(&mut self.private, &mut self.taken_private);
         }
         self.taken += self.stream.len() as u64;
         std::mem::replace(&mut self.stream, spare)
@@ -81,6 +145,8 @@ impl Effects {
     pub(crate) fn begin_unit(&mut self) {
         self.unit_start = self.stream.len();
         self.unit_count = 0;
+        self.unit_public = 0;
+        self.unit_private_start = self.private.len();
     }
 
     /// The request is over: several effects of it become one transaction.
@@ -90,6 +156,14 @@ impl Effects {
             self.wrap_unit();
         }
         self.unit_count = 0;
+    }
+
+    /// Adds a command that only replicas are to get; it is for no database.
+    pub(crate) fn push_for_replicas(&mut self, args: &[&[u8]]) {
+        self.unit_count += 1;
+        let start = self.stream.len();
+        encode(&mut self.stream, args);
+        self.private.push(start..self.stream.len());
     }
 
     /// Adds a command that belongs to no request.
@@ -104,6 +178,14 @@ impl Effects {
         let start = self.unit_start;
         self.stream.splice(start..start, MULTI.iter().copied());
         self.stream.extend_from_slice(EXEC);
+        let private = &mut self.private[self.unit_private_start..];
+        for range in private {
+            *range = range.start + MULTI.len()..range.end + MULTI.len();
+        }
+        if self.unit_public == 0 {
+            self.private.truncate(self.unit_private_start);
+            self.private.push(start..self.stream.len());
+        }
     }
 
     /// Adds a command.
@@ -126,6 +208,8 @@ impl Effects {
     #[inline]
     fn begin_effect(&mut self, db: u32) {
         self.unit_count += 1;
+        self.unit_public += 1;
+        self.pushed += 1;
         if self.db != Some(db) {
             self.select(db);
         }
@@ -205,6 +289,7 @@ mod tests {
         let mut effects = listening();
         effects.begin_unit();
         effects.push(3, &[b"DEL", b"a"]);
+        assert!(effects.is_unit_open());
         effects.push(3, &[b"DEL", b"b"]);
         effects.end_unit();
         let expected = "*1\r\n$5\r\nMULTI\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n\
@@ -221,6 +306,58 @@ mod tests {
         effects.push(3, &[b"DEL", b"a"]);
         effects.end_unit();
         assert!(text(&mut effects).starts_with("*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"));
+    }
+
+    /// What an append-only file would keep of what was taken.
+    fn without_private(effects: &Effects, taken: &str) -> String {
+        let mut kept = String::new();
+        let mut at = 0;
+        for range in effects.for_replicas_only() {
+            kept += &taken[at..range.start];
+            at = range.end;
+        }
+        kept + &taken[at..]
+    }
+
+    #[test]
+    fn what_is_for_replicas_only_can_be_cut_out() {
+        let words = |text: &str| text.replace("\r\n", " ");
+        let mut effects = listening();
+        effects.begin_unit();
+        effects.push_for_replicas(&[b"PUBLISH", b"c", b"1"]);
+        effects.end_unit();
+        effects.begin_unit();
+        effects.push_for_replicas(&[b"PUBLISH", b"c", b"2"]);
+        effects.push(0, &[b"DEL", b"a"]);
+        effects.push_for_replicas(&[b"PUBLISH", b"c", b"3"]);
+        effects.end_unit();
+        effects.begin_unit();
+        effects.push_for_replicas(&[b"PUBLISH", b"c", b"4"]);
+        effects.push_for_replicas(&[b"PUBLISH", b"c", b"5"]);
+        effects.end_unit();
+        // A unit that is still open stays behind, with its marks.
+        effects.begin_unit();
+        effects.push(0, &[b"DEL", b"b"]);
+        effects.push_for_replicas(&[b"PUBLISH", b"c", b"6"]);
+        assert_eq!(effects.pushed(), 2);
+        let taken = text(&mut effects);
+        assert_eq!(taken.matches("PUBLISH").count(), 5);
+        assert_eq!(
+            words(&without_private(&effects, &taken)),
+            "*1 $5 MULTI *2 $6 SELECT $1 0 *2 $3 DEL $1 a *1 $4 EXEC "
+        );
+        effects.end_unit();
+        let taken = text(&mut effects);
+        assert_eq!(taken.matches("PUBLISH").count(), 1);
+        assert_eq!(
+            words(&without_private(&effects, &taken)),
+            "*1 $5 MULTI *2 $3 DEL $1 b *1 $4 EXEC "
+        );
+        effects.begin_unit();
+        effects.push(0, &[b"DEL", b"a"]);
+        effects.end_unit();
+        let taken = text(&mut effects);
+        assert_eq!(without_private(&effects, &taken), taken);
     }
 
     #[test]

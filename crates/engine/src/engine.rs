@@ -7,16 +7,19 @@
 use crate::blocking::Blocking;
 use crate::clients::{ClientMemory, REPLY_BUFFER_MAX_BYTES};
 use crate::cmd::server::SlowLog;
-use crate::effects::Effects;
+use crate::effects::{Effects, EffectsReader};
 use crate::error::ReplyError;
 use crate::host::{Host, LogLevel};
 use crate::news::Stray;
 use crate::output::{BufferPool, Output};
+use crate::pause::Pauses;
 use crate::pubsub::PubSub;
 use crate::release::{GateMode, Waiting};
+use crate::role::Role;
 use crate::session::{Session, SessionFlags};
 use crate::settings::Settings;
 use crate::stats::Stats;
+use crate::stream::StreamPosition;
 use crate::watch::Watches;
 use commands::CommandId;
 use config::Config;
@@ -141,13 +144,6 @@ pub struct ConnInfo {
     pub is_local: bool,
 }
 
-/// What CLIENT PAUSE holds back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PauseMode {
-    Writes,
-    All,
-}
-
 pub struct Engine {
     pub keyspace: Keyspace,
     pub sessions: Sessions,
@@ -155,8 +151,14 @@ pub struct Engine {
     pub settings: Settings,
     pub stats: Stats,
     pub effects: Effects,
+    pub(crate) role: Role,
     /// A data set is being loaded: most commands are refused.
     pub loading: bool,
+    /// A snapshot of the primary is being loaded beside the data that is served.
+    pub async_loading: bool,
+    /// How far the effects are in the append-only file on the disk; none while there is no such file.
+    /// WAITAOF goes by it.
+    pub durable: Option<u64>,
     /// Why writes are refused at present (the disk), if they are.
     pub write_refusal: Option<ReplyError>,
     /// EXEC is running queued commands.
@@ -168,7 +170,7 @@ pub struct Engine {
     pub watches: Watches,
     pub slowlog: SlowLog,
     pub monitors: BTreeSet<SessionId>,
-    pub pause: Option<(i64, PauseMode)>,
+    pub(crate) pauses: Pauses,
     pub rng: Rng,
     /// Commands renamed in the configuration: new name to command; empty names are disabled.
     pub renamed: BTreeMap<Vec<u8>, CommandId>,
@@ -217,7 +219,10 @@ impl Engine {
             config,
             stats: Stats::new(),
             effects: Effects::default(),
+            role: Role::default(),
             loading: false,
+            async_loading: false,
+            durable: None,
             write_refusal: None,
             in_transaction: false,
             gating: GateMode::Off,
@@ -226,7 +231,7 @@ impl Engine {
             watches: Watches::new(rng.next_u64()),
             slowlog: SlowLog::default(),
             monitors: BTreeSet::new(),
-            pause: None,
+            pauses: Pauses::default(),
             rng,
             renamed: BTreeMap::new(),
             hidden: BTreeSet::new(),
@@ -263,14 +268,11 @@ impl Engine {
         self.recount_client_memory();
     }
 
-    /// Begins or ends recording what commands do. Whoever reads the effects has to be told from
-    /// which offset on they continue what it has.
-    pub fn record_effects(&mut self, on: bool) {
-        self.effects.enabled = on;
-        self.keyspace.journal.track_removals = on;
-        if on {
-            self.effects.force_select();
-        }
+    /// Begins or ends recording what commands do for one reader. Whoever reads the effects has to be
+    /// told from which offset on they continue what it has.
+    pub fn record_effects(&mut self, reader: EffectsReader, on: bool) {
+        self.effects.set_reader(reader, on);
+        self.keyspace.journal.track_removals = self.effects.enabled;
     }
 
     /// Applies one `rename-command`: an empty new name takes the command away.
@@ -311,10 +313,15 @@ impl Engine {
 
     /// Admits a connection. Limits and protected mode are the caller's to check first.
     pub fn connect(&mut self, info: ConnInfo) -> SessionId {
+        self.stats.connections_received += 1;
+        self.admit(info)
+    }
+
+    /// Makes a session, whoever wants it.
+    pub(crate) fn admit(&mut self, info: ConnInfo) -> SessionId {
         let slot = self.sessions.reserve();
         let id = self.next_client_id;
         self.next_client_id += 1;
-        self.stats.connections_received += 1;
         let session = self.session_of(slot, id, info);
         self.sessions.put(Box::new(session));
         slot
@@ -348,6 +355,8 @@ impl Engine {
             parser: RequestParser::new(),
             input: Vec::new(),
             output: Output::default(),
+            last_effects_offset: 0,
+            stream: StreamPosition::default(),
             created_ms: now_ms,
             last_used_ms: now_ms,
             last_command: None,
@@ -395,6 +404,7 @@ impl Engine {
         };
         if !session.flags.has(SessionFlags::CLOSE_ASAP)
             && !session.flags.has(SessionFlags::CLOSE_AFTER_REPLY)
+            && !session.is_mute()
         {
             let mut out = self.writer_for(&mut session);
             write(&mut out);

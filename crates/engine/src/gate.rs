@@ -4,9 +4,10 @@
 //! Refusals inside MULTI spoil the transaction.
 
 use crate::ctx::{Args, Ctx};
-use crate::engine::{Engine, PauseMode};
+use crate::engine::Engine;
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::Host;
+use crate::pause::PauseMode;
 use crate::release::GateMode;
 use crate::session::{Queued, Session, SessionFlags};
 use commands::{CommandId, Flags};
@@ -69,16 +70,20 @@ impl Engine {
             Err(error) => {
                 let sub = |id| args.get(1).and_then(|name| commands::lookup_sub(id, name));
                 let refused = command.map(|id| sub(id).unwrap_or(id));
-                return self.reject(session, out, refused, &error);
+                session.last_command = refused;
+                return self.reject(session, out, host, refused, &error);
             }
         };
         session.last_command = Some(id);
-        if let Err(error) = self.gate(session, id, args, host) {
-            return self.reject(session, out, Some(id), &error);
-        }
-        if self.must_wait_for_unpause(session, id) {
-            session.flags.set(SessionFlags::PAUSED, true);
-            return;
+        // What a primary did is no longer up for decision.
+        if !session.is_primary_link() {
+            if let Err(error) = self.gate(session, id, args, host) {
+                return self.reject(session, out, host, Some(id), &error);
+            }
+            if self.must_wait_for_unpause(session, id) {
+                session.flags.set(SessionFlags::PAUSED, true);
+                return;
+            }
         }
         if session.in_multi() && !runs_inside_multi(id) {
             return self.enqueue(session, out, id, args);
@@ -97,7 +102,7 @@ impl Engine {
     ) {
         match self.gate(session, id, args, host) {
             Ok(()) => drop(self.call(session, out, host, id, args, &[])),
-            Err(error) => self.reject(session, out, Some(id), &error),
+            Err(error) => self.reject(session, out, host, Some(id), &error),
         }
     }
 
@@ -172,12 +177,12 @@ impl Engine {
     }
 
     fn must_wait_for_unpause(&self, session: &Session, id: CommandId) -> bool {
-        let Some((until_ms, mode)) = self.pause else {
-            return false;
-        };
-        if self.now_us / 1000 >= until_ms || session.flags.has(SessionFlags::TRUSTED) {
+        if !self.pauses.is_any() || session.flags.has(SessionFlags::TRUSTED) {
             return false;
         }
+        let Some(mode) = self.pauses.mode(self.now_us / 1000) else {
+            return false;
+        };
         let may_change = |id: CommandId| id.flags().intersects(Flags::WRITE | Flags::MAY_REPLICATE);
         match mode {
             PauseMode::All => true,
@@ -209,9 +214,13 @@ impl Engine {
         &mut self,
         session: &mut Session,
         out: &mut Writer,
+        host: &mut dyn Host,
         id: Option<CommandId>,
         error: &ReplyError,
     ) {
+        if session.is_mute() {
+            self.log_unheard_error(session, error.text(), host);
+        }
         if id == Some(CommandId::Exec) {
             // The transaction is over; its error says why.
             self.discard_transaction(session);
@@ -253,7 +262,8 @@ impl Engine {
             self.propagate_removals_alone();
             self.effects.begin_unit();
         }
-        let effects_before = self.effects.offset();
+        let offset_before = self.effects.offset();
+        let pushed_before = self.effects.pushed();
         self.effects.replaced = false;
         if session.flags.has(SessionFlags::NO_TOUCH) && id != CommandId::Touch {
             self.keyspace.touch = false;
@@ -272,6 +282,9 @@ impl Engine {
         if let Err(error) = outcome {
             out.truncate(mark);
             self.write_error(out, &error);
+            if session.is_mute() {
+                self.log_unheard_error(session, error.text(), host);
+            }
         }
         self.ticks_ns = host.ticks_ns();
         let elapsed_ns = self.ticks_ns.saturating_sub(started);
@@ -299,8 +312,14 @@ impl Engine {
             }
             if is_whole {
                 self.effects.end_unit();
-                if self.gating != GateMode::Off && self.effects.offset() != effects_before {
-                    self.gate_reply(session, mark);
+                if self.effects.offset() != offset_before {
+                    session.last_effects_offset = self.effects.offset();
+                    if self.gating != GateMode::Off
+                        && self.effects.pushed() != pushed_before
+                        && !session.is_mute()
+                    {
+                        self.gate_reply(session, mark);
+                    }
                 }
             }
         }

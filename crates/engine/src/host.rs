@@ -3,9 +3,14 @@
 //! The server implements it over real clocks, files and the allocator; tests and the simulator over
 //! values of their own.
 
+use crate::ctx::Args;
 use crate::engine::Engine;
+use crate::error::Outcome;
 use crate::persistence::{PersistenceInfo, Reload};
+use crate::session::Session;
+use commands::CommandId;
 use keyspace::Garbage;
+use resp::Writer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -23,8 +28,6 @@ pub struct ProcessInfo {
     pub executable: String,
     pub config_file: String,
     pub run_id: String,
-    /// Names this data set's history to replicas.
-    pub replication_id: String,
     pub tcp_port: u16,
     pub listeners: Vec<ListenerInfo>,
     pub supervised: &'static str,
@@ -68,6 +71,42 @@ pub struct ShutdownRequest {
     pub force: bool,
 }
 
+/// What became of a SHUTDOWN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShutdownProgress {
+    /// The process ends after this turn.
+    Ending,
+    /// It waits for something (replicas, the disk); the client waits with it, until the process ends
+    /// or [`Engine::shutdown_failed`] is called.
+    Waiting,
+}
+
+/// Replication as INFO shows it.
+#[derive(Clone, Debug, Default)]
+pub struct ReplicationInfo {
+    /// The lines of the section, each with its line end, without the heading.
+    pub section: String,
+    pub sync_full: u64,
+    pub sync_partial_ok: u64,
+    pub sync_partial_err: u64,
+    /// What the history kept for replicas takes (`mem_replication_backlog`).
+    pub backlog_bytes: u64,
+    /// What is kept for replicas beyond that, and their links (`mem_clients_slaves`).
+    pub replica_links_bytes: u64,
+    /// `mem_total_replication_buffers`.
+    pub total_buffers_bytes: u64,
+    /// The id of our history.
+    pub id: String,
+}
+
+/// How many replicas have everything up to an offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicasAt {
+    pub acked: usize,
+    /// Of which on disk.
+    pub fsynced: usize,
+}
+
 pub trait Host {
     /// Monotonic clock, nanoseconds; read for every command, so it must be cheap.
     fn ticks_ns(&mut self) -> u64;
@@ -92,7 +131,11 @@ pub trait Host {
     -> Result<(), String>;
     /// Ends the process after the current turn, or when what it waits for is done; an error is the
     /// reply to SHUTDOWN.
-    fn shutdown(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String>;
+    fn shutdown(
+        &mut self,
+        engine: &mut Engine,
+        request: ShutdownRequest,
+    ) -> Result<ShutdownProgress, String>;
     /// SHUTDOWN ABORT: takes back a shutdown that was announced. False if there is none.
     fn abort_shutdown(&mut self, engine: &mut Engine) -> bool;
     /// SAVE. Error texts of this and what follows are without `ERR`; an empty one is a bare `-ERR`.
@@ -108,6 +151,24 @@ pub trait Host {
     fn flushed_all(&mut self, engine: &mut Engine);
     /// For INFO and LASTSAVE.
     fn persistence(&mut self, engine: &Engine) -> PersistenceInfo;
+    /// REPLICAOF, SLAVEOF, ROLE, REPLCONF, PSYNC, SYNC, FAILOVER, from clients, from inside EXEC and
+    /// from the primary's stream: parsed and answered here. `out` is the session's writer.
+    fn replication_command(
+        &mut self,
+        engine: &mut Engine,
+        session: &mut Session,
+        out: &mut Writer,
+        id: CommandId,
+        args: Args<'_>,
+    ) -> Outcome;
+    /// For INFO.
+    fn replication_info(&mut self, engine: &Engine) -> ReplicationInfo;
+    /// How many replicas have everything up to this offset of the effects' stream.
+    fn replicas_at(&mut self, engine: &Engine, offset: u64) -> ReplicasAt;
+    /// Asks all replicas for an acknowledgement at the end of this turn.
+    fn request_acks(&mut self);
+    /// DEBUG CHANGE-REPL-ID: nobody may continue from what we were.
+    fn change_replication_id(&mut self);
     /// Drops a big value where that does not delay anybody.
     fn drop_later(&mut self, garbage: Garbage);
     /// Values given to [`Host::drop_later`] that still wait, and those done so far.

@@ -57,7 +57,7 @@ pub(crate) struct Request {
 }
 
 /// What stopped a batch from growing.
-enum Stop {
+pub(crate) enum Stop {
     Full,
     NeedsMore,
     Inline(Vec<Vec<u8>>),
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// Keeps bytes that cannot run yet, in a buffer with room for what is known to follow.
-    fn keep_input(&mut self, session: &mut Session, rest: &[u8]) {
+    pub(crate) fn keep_input(&mut self, session: &mut Session, rest: &[u8]) {
         if rest.is_empty() {
             return;
         }
@@ -214,17 +214,25 @@ impl Engine {
         consumed
     }
 
-    fn end_run(&mut self, session: &mut Session, out: Writer, scratch: Scratch) {
+    pub(crate) fn end_run(&mut self, session: &mut Session, out: Writer, scratch: Scratch) {
         self.store_writer(session, out);
         self.scratch = scratch;
         self.scratch.trim();
     }
 
-    fn parse_batch(&mut self, session: &mut Session, buf: &[u8], scratch: &mut Scratch) -> Stop {
+    pub(crate) fn parse_batch(
+        &mut self,
+        session: &mut Session,
+        buf: &[u8],
+        scratch: &mut Scratch,
+    ) -> Stop {
         scratch.spans.clear();
         scratch.requests.clear();
         let limits = Limits {
-            bulk_max: self.settings.proto_max_bulk_len,
+            bulk_max: match session.is_primary_link() {
+                true => i64::MAX,
+                false => self.settings.proto_max_bulk_len,
+            },
             authenticated: self.is_authenticated(session),
             ..Limits::default()
         };
@@ -348,7 +356,7 @@ impl Engine {
     }
 
     /// Executes one request: gate, call, aftermath.
-    fn execute(
+    pub(crate) fn execute(
         &mut self,
         session: &mut Session,
         out: &mut Writer,
@@ -361,6 +369,9 @@ impl Engine {
         let command = command.or_else(|| self.lookup(args[0]));
         self.process(session, out, host, command, args, wire);
         self.apply_reply_mode(session, out, mark);
+        if session.is_replica_link() && out.len() > mark {
+            self.cut_off_replica(session, out, mark, host);
+        }
         if self.keyspace.journal.has_news()
             || !self.keyspace.garbage.is_empty()
             || !self.strays.is_empty()
@@ -378,6 +389,32 @@ impl Engine {
         self.serve_ready(host);
         self.drop_garbage(host);
         self.settle_strays(session, out);
+    }
+
+    /// Nothing but the stream goes to a replica. One that asks for more is none.
+    #[cold]
+    fn cut_off_replica(
+        &mut self,
+        session: &mut Session,
+        out: &mut Writer,
+        mark: usize,
+        host: &mut dyn Host,
+    ) {
+        out.truncate(mark);
+        if matches!(
+            session.last_command,
+            Some(CommandId::Psync | CommandId::Sync)
+        ) {
+            return;
+        }
+        let name = session
+            .last_command
+            .map_or("<unknown>", |id| id.full_name());
+        let client = self.client_log_line(session);
+        let text =
+            format!("Replica generated a reply to command '{name}', disconnecting it: {client}");
+        host.log(LogLevel::Warning, &text);
+        session.flags.set(SessionFlags::CLOSE_ASAP, true);
     }
 
     fn cut_chunk(&mut self, session: &mut Session, out: &mut Writer) {
@@ -400,6 +437,9 @@ impl Engine {
             return;
         }
         let flags = session.flags;
+        if session.is_primary_link() {
+            out.truncate(mark);
+        }
         if flags.has(SessionFlags::REPLY_OFF) || flags.has(SessionFlags::REPLY_SKIP) {
             // Confirmations of subscriptions are messages, not replies.
             let is_message = session.last_command.is_some_and(confirms_by_message)
@@ -450,7 +490,7 @@ impl Engine {
 
 /// Room for a large argument whose length is known, so that the buffer does not grow by small
 /// steps. Beyond [`AHEAD_BYTES`] no more than was already sent: announcing half a gigabyte is free.
-fn make_room(session: &mut Session) {
+pub(crate) fn make_room(session: &mut Session) {
     let missing = session.parser.missing_bytes(session.input.len());
     let room = session.input.capacity() - session.input.len();
     if missing >= BIG_ARG_BYTES && room < missing.min(BIG_ARG_BYTES) {

@@ -9,7 +9,8 @@
 //! refuse) → `dispatch` (exhaustive match) → `cmd/…` (parse, act, reply) → `news` (watchers, blocked
 //! clients, notifications) → the session's `output`.
 //!
-//! Knows no sockets, files, replication or AOF. To add a command: its spec in `commands`, an arm in
+//! Knows no sockets, files, replication or AOF: what the node's role means comes in as a value
+//! (`role`), a primary's stream as bytes (`stream`). To add a command: its spec in `commands`, an arm in
 //! `dispatch`, a function in `cmd/…`. Tests: bottom of the files, `tests/`, and the process tests.
 #![forbid(unsafe_code)]
 
@@ -29,25 +30,31 @@ mod load;
 mod memory;
 mod news;
 mod output;
+mod pause;
 pub mod persistence;
 pub mod pubsub;
 mod release;
 mod replay;
+mod role;
 mod session;
 pub mod settings;
 mod stats;
+mod stream;
 mod timer;
+mod waits;
 mod watch;
 
 pub use clients::ReplyBufferTuning;
 pub use ctx::{Args, Ctx};
-pub use effects::Effects;
-pub use engine::{ConnInfo, Engine, PauseMode, SessionId};
+pub use effects::{Effects, EffectsReader};
+pub use engine::{ConnInfo, Engine, SessionId};
 pub use error::{Outcome, ReplyError, texts};
 pub use host::Host;
-pub use load::{LoadEntry, LoadOutcome, LoadPolicy};
+pub use load::{LoadEntry, LoadOutcome, LoadPolicy, load_into};
+pub use pause::{PauseMode, PausePurpose};
 pub use persistence::{AofInfo, LoadingInfo, PersistenceInfo, Reload};
 pub use release::{Gate, GateMode};
 pub use replay::{Replay, ReplayError, ReplayFailure, Replayed};
+pub use role::Role;
 pub use session::{Session, SessionFlags};
 pub use stats::{CommandStats, Stats};

@@ -8,7 +8,7 @@
 
 use crate::engine::Engine;
 use crate::host::Host;
-use keyspace::{NewValue, Value};
+use keyspace::{ExpiredKeys, Keyspace, NewValue, Value};
 use rdb::{AccessInfo, LoadLimits};
 
 /// A key as it comes from a snapshot.
@@ -57,42 +57,17 @@ impl Engine {
 
     /// The access bits that a file's remark amounts to; `None` for as just used.
     pub(crate) fn access_bits(&self, access: AccessInfo) -> Option<u32> {
-        match access {
-            AccessInfo::None => None,
-            AccessInfo::IdleSeconds(idle_s) => Some(self.keyspace.access_bits_for_idle(idle_s)),
-            AccessInfo::Frequency(count) => Some(self.keyspace.access_bits_for_frequency(count)),
-        }
+        access_bits(&self.keyspace, access)
     }
 
     /// Puts an entry that was read from a file into its database.
     pub fn load_entry(&mut self, entry: LoadEntry<'_>, policy: LoadPolicy) -> LoadOutcome {
-        let LoadEntry {
-            db,
-            key,
-            value,
-            expiry_ms,
-            access,
-        } = entry;
-        if db as usize >= self.keyspace.db_count() {
-            return LoadOutcome::NoSuchDb;
-        }
-        if !policy.keep_expired && expiry_ms.is_some_and(|at_ms| at_ms <= self.keyspace.now_ms()) {
-            return LoadOutcome::Expired;
-        }
-        let bits = self.access_bits(access);
-        if policy.replace && self.keyspace.inspect(db, key).is_some() {
-            // Also one that has expired, which a look-up would not find but a file's key would meet.
-            let mode = self.keyspace.expired_keys;
-            self.keyspace.expired_keys = keyspace::ExpiredKeys::Keep;
-            self.keyspace.delete(db, key);
-            self.keyspace.expired_keys = mode;
-        }
-        if self.keyspace.load(db, key, value, expiry_ms, bits) {
+        let (db, key) = (entry.db, entry.key);
+        let outcome = load_into(&mut self.keyspace, entry, policy);
+        if outcome == LoadOutcome::Added {
             self.keyspace.journal.touched(db, key);
-            LoadOutcome::Added
-        } else {
-            LoadOutcome::Duplicate
         }
+        outcome
     }
 
     /// To be called now and then while entries are loaded, and after the last: what was replaced is
@@ -103,6 +78,31 @@ impl Engine {
         }
         if !self.keyspace.garbage.is_empty() {
             self.drop_garbage(host);
+        }
+    }
+
+    /// Puts a data set that was loaded on the side ([`Keyspace::incoming`], [`load_into`]) in the place
+    /// of the one there is. Every watched key counts as touched; nothing is recorded as an effect.
+    /// Returns how many keys went.
+    pub fn replace_data_set(&mut self, incoming: Keyspace, host: &mut dyn Host) -> usize {
+        for db in 0..self.keyspace.db_count() as u32 {
+            self.touch_all_watched(None, db, None);
+        }
+        let keys = self.keyspace.replace_data(incoming);
+        self.drop_garbage(host);
+        keys
+    }
+
+    /// Keys of all databases, expired ones included.
+    pub fn key_count(&self) -> u64 {
+        let dbs = 0..self.keyspace.db_count() as u32;
+        dbs.map(|db| self.keyspace.db(db).len() as u64).sum()
+    }
+
+    /// Tells whoever reads the effects that a key is gone which they may have. Between requests.
+    pub fn record_deletion(&mut self, db: u32, key: &[u8]) {
+        if self.effects.is_enabled() {
+            self.effects.push_alone(db, &[b"DEL", key]);
         }
     }
 
@@ -117,5 +117,43 @@ impl Engine {
         let keys = (0..count).map(|db| self.keyspace.flush(db)).sum();
         self.drop_garbage(host);
         keys
+    }
+}
+
+fn access_bits(keyspace: &Keyspace, access: AccessInfo) -> Option<u32> {
+    match access {
+        AccessInfo::None => None,
+        AccessInfo::IdleSeconds(idle_s) => Some(keyspace.access_bits_for_idle(idle_s)),
+        AccessInfo::Frequency(count) => Some(keyspace.access_bits_for_frequency(count)),
+    }
+}
+
+/// Puts an entry that was read from a file into a data set, be it the one that is served or one that
+/// is loaded on the side.
+pub fn load_into(keyspace: &mut Keyspace, entry: LoadEntry<'_>, policy: LoadPolicy) -> LoadOutcome {
+    let LoadEntry {
+        db,
+        key,
+        value,
+        expiry_ms,
+        access,
+    } = entry;
+    if db as usize >= keyspace.db_count() {
+        return LoadOutcome::NoSuchDb;
+    }
+    if !policy.keep_expired && expiry_ms.is_some_and(|at_ms| at_ms <= keyspace.now_ms()) {
+        return LoadOutcome::Expired;
+    }
+    let bits = access_bits(keyspace, access);
+    if policy.replace && keyspace.inspect(db, key).is_some() {
+        // Also one that has expired, which a look-up would not find but a file's key would meet.
+        let mode = keyspace.expired_keys;
+        keyspace.expired_keys = ExpiredKeys::Keep;
+        keyspace.delete(db, key);
+        keyspace.expired_keys = mode;
+    }
+    match keyspace.load(db, key, value, expiry_ms, bits) {
+        true => LoadOutcome::Added,
+        false => LoadOutcome::Duplicate,
     }
 }

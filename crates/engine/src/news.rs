@@ -23,6 +23,7 @@ impl Engine {
         let mine = session.slot;
         for stray in std::mem::take(&mut self.strays) {
             match stray {
+                Stray::Message { to, .. } if to == mine && session.is_mute() => {}
                 Stray::Message { to, v2, v3 } if to == mine => {
                     out.raw(if session.version == Version::V2 {
                         &v2

@@ -4,6 +4,7 @@ use crate::blocking::Blocked;
 use crate::engine::SessionId;
 use crate::output::Output;
 use crate::pubsub::{Scope, Subscriptions};
+use crate::stream::StreamPosition;
 use crate::watch::Watched;
 use resp::{RequestParser, Version};
 
@@ -36,8 +37,12 @@ impl SessionFlags {
     pub const IN_EXEC: SessionFlags = SessionFlags(1 << 14);
     /// Re-running a command that was blocked.
     pub const UNBLOCKED: SessionFlags = SessionFlags(1 << 15);
-    /// Takes no part in output limits by class (a primary's link, later).
+    /// No client: exempt from pauses, client eviction and idle time-outs.
     pub const TRUSTED: SessionFlags = SessionFlags(1 << 16);
+    /// Runs what our primary sends.
+    pub(crate) const PRIMARY_LINK: SessionFlags = SessionFlags(1 << 17);
+    /// Became the link of a replica of ours.
+    pub(crate) const REPLICA_LINK: SessionFlags = SessionFlags(1 << 18);
 
     pub fn has(self, flag: SessionFlags) -> bool {
         self.0 & flag.0 != 0
@@ -85,6 +90,10 @@ pub struct Session {
     /// Bytes received but not yet executed: a partial request, or requests behind a blocking one.
     pub(crate) input: Vec<u8>,
     pub output: Output,
+    /// The end of the effects of what this session did last: what WAIT waits for.
+    pub last_effects_offset: u64,
+    /// How far a primary's stream has run.
+    pub(crate) stream: StreamPosition,
     pub created_ms: i64,
     pub last_used_ms: i64,
     pub last_command: Option<commands::CommandId>,
@@ -105,6 +114,34 @@ pub struct Session {
 }
 
 impl Session {
+    /// SYNC or PSYNC turned this session into a replica's link: nothing is written to its output any
+    /// more, what it sends is served as before.
+    pub fn become_replica_link(&mut self) {
+        self.flags.set(SessionFlags::REPLICA_LINK, true);
+        self.flags.set(SessionFlags::TRUSTED, true);
+    }
+
+    /// Whether replies wait to be sent.
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    #[inline]
+    pub fn is_replica_link(&self) -> bool {
+        self.flags.has(SessionFlags::REPLICA_LINK)
+    }
+
+    #[inline]
+    pub fn is_primary_link(&self) -> bool {
+        self.flags.has(SessionFlags::PRIMARY_LINK)
+    }
+
+    /// Whether nothing is ever written to it.
+    #[inline]
+    pub(crate) fn is_mute(&self) -> bool {
+        self.is_replica_link() || self.is_primary_link()
+    }
+
     pub fn in_multi(&self) -> bool {
         self.flags.has(SessionFlags::MULTI)
     }

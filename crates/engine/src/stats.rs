@@ -71,11 +71,18 @@ pub struct Stats {
     pub error_replies: u64,
     pub net_in_bytes: u64,
     pub net_out_bytes: u64,
+    /// From our primary, and to replicas; the latter is counted by whoever writes to them.
+    pub repl_in_bytes: u64,
+    pub repl_out_bytes: u64,
     pub reads_processed: u64,
     pub writes_processed: u64,
     pub ops_rate: Rate,
     pub in_rate: Rate,
     pub out_rate: Rate,
+    pub repl_in_rate: Rate,
+    pub repl_out_rate: Rate,
+    /// Errors that a primary or a replica caused and never hears of.
+    pub unexpected_error_replies: u64,
     pub evicted_clients: u64,
     pub query_buffer_limit_disconnections: u64,
     pub output_buffer_limit_disconnections: u64,

@@ -1,6 +1,6 @@
 //! The engine's turn and its timers.
 
-use crate::engine::{Engine, PauseMode};
+use crate::engine::Engine;
 use crate::host::Host;
 use crate::session::SessionFlags;
 
@@ -19,9 +19,9 @@ impl Engine {
     /// turn; then time-outs; then sessions that may go on; then clients that cost too much; big
     /// garbage last, when nobody refers to it.
     pub fn end_of_turn(&mut self, host: &mut dyn Host) {
-        self.end_pause_if_due();
+        self.end_due_pauses();
         self.expire_slice();
-        self.time_out_blocked();
+        self.time_out_blocked(host);
         if self.keyspace.journal.has_news() {
             self.after_command(None);
             self.serve_ready(host);
@@ -69,8 +69,8 @@ impl Engine {
         {
             next = next.min(at);
         }
-        if let Some((until, _)) = self.pause {
-            next = next.min(until);
+        if let Some(until_ms) = self.pauses.next_end_ms() {
+            next = next.min(until_ms);
         }
         (next - now).max(0)
     }
@@ -92,55 +92,14 @@ impl Engine {
         }
     }
 
-    /// Whether CLIENT PAUSE is in force; expiry and eviction wait with the writers.
-    pub fn is_paused(&self) -> bool {
-        self.pause
-            .is_some_and(|(until, _)| self.now_us / 1000 < until)
-    }
-
-    /// CLIENT PAUSE. A second one never shortens or weakens the first.
-    pub(crate) fn pause_clients(&mut self, until_ms: i64, mode: PauseMode) {
-        let (until_ms, mode) = match self.pause.filter(|_| self.is_paused()) {
-            Some((end_ms, PauseMode::All)) => (until_ms.max(end_ms), PauseMode::All),
-            Some((end_ms, PauseMode::Writes)) => (until_ms.max(end_ms), mode),
-            None => (until_ms, mode),
-        };
-        self.pause = Some((until_ms, mode));
-        // Nothing may change while clients are paused: expired keys are hidden, not deleted.
-        self.keyspace.expired_keys = keyspace::ExpiredKeys::Hide;
-    }
-
-    fn end_pause_if_due(&mut self) {
-        if self.pause.is_some() && !self.is_paused() {
-            self.unpause();
-        }
-    }
-
     /// Clients that wait: for a key, or for the end of a pause.
     pub fn blocked_client_count(&self) -> usize {
         let is_held = |s: &&crate::Session| s.flags.has(SessionFlags::PAUSED);
-        let held = self
-            .pause
-            .map_or(0, |_| self.sessions.iter().filter(is_held).count());
+        let held = match self.pauses.is_any() {
+            true => self.sessions.iter().filter(is_held).count(),
+            false => 0,
+        };
         self.blocking.count() + held
-    }
-
-    /// Lets everyone held back by CLIENT PAUSE go on.
-    pub fn unpause(&mut self) {
-        self.pause = None;
-        self.keyspace.expired_keys = keyspace::ExpiredKeys::Delete;
-        let held: Vec<_> = self
-            .sessions
-            .iter()
-            .filter(|s| s.flags.has(SessionFlags::PAUSED))
-            .map(|s| s.slot)
-            .collect();
-        for id in held {
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.flags.set(SessionFlags::PAUSED, false);
-                self.resume.push(id);
-            }
-        }
     }
 
     /// Housekeeping ten times a second.
@@ -151,6 +110,12 @@ impl Engine {
             .sample(self.stats.commands_processed, now_ms);
         self.stats.in_rate.sample(self.stats.net_in_bytes, now_ms);
         self.stats.out_rate.sample(self.stats.net_out_bytes, now_ms);
+        self.stats
+            .repl_in_rate
+            .sample(self.stats.repl_in_bytes, now_ms);
+        self.stats
+            .repl_out_rate
+            .sample(self.stats.repl_out_bytes, now_ms);
         self.stats
             .loop_turns_rate
             .sample(self.stats.event_loop.turns, now_ms);

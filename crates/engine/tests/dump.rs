@@ -151,7 +151,7 @@ fn what_is_wrong_is_said_in_the_order_of_redis() {
 #[test]
 fn times_are_relative_or_absolute_and_may_have_passed() {
     let mut b = bench(|_| {});
-    b.world.engine.record_effects(true);
+    b.world.record();
     b.say("set k v\n");
     let payload = b.dump("k");
     b.world.effects();

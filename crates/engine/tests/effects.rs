@@ -134,7 +134,7 @@ fn random_requests_replay_to_the_same_data() {
 #[test]
 fn the_bytes_of_a_request_go_out_as_they_came_unless_they_are_odd() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     let request = b"*3\r\n$3\r\nSeT\r\n$1\r\nk\r\n$1\r\nv\r\n";
     world.engine.feed(client.0, request, &mut world.host);
@@ -156,7 +156,7 @@ fn the_bytes_of_a_request_go_out_as_they_came_unless_they_are_odd() {
 #[test]
 fn expired_and_evicted_keys_go_as_the_options_say_and_by_themselves() {
     let mut world = World::with(|c| c.lazyfree_lazy_expire = true);
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     world.say(client, "set a 1 px 10\nset b 1 px 10\nset c 1 px 10\n");
     world.effects();
@@ -181,7 +181,7 @@ fn expired_and_evicted_keys_go_as_the_options_say_and_by_themselves() {
 #[test]
 fn select_comes_when_the_database_changes_and_multi_before_it() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     let names = |world: &mut World| {
         let stream = world.engine.effects.take(Vec::new());

@@ -7,7 +7,7 @@ use support::{Client, World};
 
 fn gated() -> World {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     world.engine.gating = GateMode::Fsync;
     world
 }
@@ -149,7 +149,7 @@ fn marks_find_their_place_across_chunks_and_partial_writes() {
 #[test]
 fn what_waits_counts_against_the_output_limit() {
     let mut world = World::with(|c| c.client_output_buffer_limits[0].hard_bytes = 200_000);
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     let request = format!("set big {}", "x".repeat(100_000));
     assert_eq!(world.call(client, &request), "+OK");

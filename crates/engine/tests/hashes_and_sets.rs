@@ -18,7 +18,7 @@ fn check(steps: &[(&str, &str)]) {
 #[track_caller]
 fn check_effects(steps: &[(&str, &[&str])]) {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     for (request, effects) in steps {
         world.call(client, request);
@@ -251,7 +251,7 @@ fn what_was_random_or_inexact_goes_out_as_what_it_did() {
 #[test]
 fn a_big_pop_goes_out_in_batches() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     let members: Vec<String> = (0..3000).map(|index| format!("m{index}")).collect();
     world.call(client, &format!("sadd s {}", members.join(" ")));

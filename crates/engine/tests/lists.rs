@@ -237,7 +237,7 @@ fn requests_behind_a_wait_run_when_it_is_over() {
 #[test]
 fn what_a_wait_did_propagates_without_the_wait() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let [a, b, pusher] = [world.client(), world.client(), world.client()];
     world.call(a, "blmove src dst left right 0");
     world.call(b, "blmpop 0 1 dst right count 10");
@@ -276,7 +276,9 @@ fn nobody_is_served_while_clients_are_paused() {
     let [waiter, pusher] = [world.client(), world.client()];
     world.call(waiter, "blpop l 0");
     // What a transaction does that pauses clients itself.
-    world.engine.pause = Some((i64::MAX, engine::PauseMode::Writes));
+    world
+        .engine
+        .pause_writes(engine::PausePurpose::Client, None);
     let limits = Settings::from_config(&world.engine.config).list;
     let list = world
         .engine
@@ -286,7 +288,7 @@ fn nobody_is_served_while_clients_are_paused() {
     list.push_back(b"x", &limits);
     world.call(pusher, "llen l");
     assert_eq!(world.received(waiter), "");
-    world.engine.unpause();
+    world.engine.end_pause(engine::PausePurpose::Client);
     world.end_turn();
     assert_eq!(world.received(waiter), "*2 $1 l $1 x");
 }
@@ -294,7 +296,7 @@ fn nobody_is_served_while_clients_are_paused() {
 #[test]
 fn an_expired_key_serves_nobody_and_stays_for_its_own_end() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     world.engine.active_expire = false;
     let [waiter, other] = [world.client(), world.client()];
     for request in ["select 1", "rpush l x", "pexpire l 100"] {
@@ -321,7 +323,7 @@ fn an_expired_key_serves_nobody_and_stays_for_its_own_end() {
 #[test]
 fn served_clients_come_before_the_next_request() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let [a, b, pusher] = [world.client(), world.client(), world.client()];
     world.call(a, "blmove src dst left right 0");
     world.call(b, "blmove dst src right left 0");

@@ -57,7 +57,7 @@ fn commands_pass_their_options_on() {
 #[test]
 fn a_save_is_no_effect_although_it_sets_the_counter_of_changes_back() {
     let mut b = world();
-    b.engine.record_effects(true);
+    b.record();
     let c = b.client();
     b.say(c, "set a 1\nsave\nflushall\n");
     assert_eq!(b.effects(), ["set a 1", "flushall"]);
@@ -115,7 +115,7 @@ fn while_loading_only_what_needs_no_data_is_answered() {
 #[test]
 fn emptying_the_data_set_spoils_transactions_and_is_no_effect() {
     let mut b = world();
-    b.engine.record_effects(true);
+    b.record();
     let c = b.client();
     b.say(c, "set a 1\nwatch a\nmulti\nping\n");
     b.effects();

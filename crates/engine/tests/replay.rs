@@ -44,7 +44,7 @@ fn a_file_in_any_pieces_gives_its_data() {
 #[test]
 fn nothing_of_it_shows_outside() {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let client = world.client();
     world.engine.keyspace.journal.notify = keyspace::journal::NotifyClass(u32::MAX);
     world.say(client, "hello 3\npsubscribe *\nwatch a\nset mine 1\n");

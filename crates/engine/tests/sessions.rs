@@ -88,7 +88,7 @@ fn a_key_expired_before_watch_may_be_removed_without_harm() {
 fn effects_of_a_transaction_are_one_unit_and_expired_keys_go_first() {
     let mut b = World::new();
     b.engine.active_expire = false;
-    b.engine.record_effects(true);
+    b.record();
     let c = b.client();
     b.say(c, "set a 1 px 10\n");
     b.effects();

@@ -9,7 +9,7 @@ use support::World;
 /// Runs commands, one per line, and returns what the last one propagates.
 fn effects_of(commands: &str) -> Vec<String> {
     let mut world = World::new();
-    world.engine.record_effects(true);
+    world.record();
     let id = world.client();
     for line in commands.lines() {
         world.effects();

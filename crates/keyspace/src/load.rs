@@ -3,7 +3,7 @@
 //! Nothing is announced and no statistics are kept; who loads decides beforehand whether an expired
 //! key is worth loading. Tests: below.
 
-use crate::keys::Keyspace;
+use crate::keys::{Garbage, Keyspace};
 use crate::string::encode;
 use crate::value::{Type, Value};
 use structures::entry::{INLINE_MAX, NewValue};
@@ -43,6 +43,35 @@ impl Keyspace {
         d.added();
         d.reindex(index, hash, None, expiry_ms);
         true
+    }
+
+    /// An empty data set with this one's hashing and access bits, to be loaded on the side and then
+    /// given to [`Keyspace::replace_data`].
+    pub fn incoming(&self) -> Keyspace {
+        let mut incoming = Keyspace::new(self.db_count(), 0, false);
+        for db in 0..self.db_count() {
+            incoming.dbs[db] = self.empty_db();
+        }
+        incoming.access.tracking = self.access.tracking;
+        incoming.set_now(self.now_ms);
+        incoming
+    }
+
+    /// Puts what [`Keyspace::incoming`] was filled with in the place of all databases. Passes under
+    /// way go on seeing the old content, which is garbage afterwards. Returns how many keys it had.
+    pub fn replace_data(&mut self, mut incoming: Keyspace) -> usize {
+        let mut keys = 0;
+        for (db, new) in (0..).zip(std::mem::take(&mut incoming.dbs)) {
+            keys += self.replace_db(db, new);
+        }
+        self.garbage.append(&mut incoming.garbage);
+        keys
+    }
+
+    /// Makes a data set garbage that was loaded on the side and is not wanted.
+    pub fn discard(&mut self, incoming: Keyspace) {
+        let filled = incoming.dbs.into_iter().filter(|db| !db.is_empty());
+        self.garbage.extend(filled.map(Garbage::Db));
     }
 
     /// Makes room for about so many keys in an empty database, so that loading them does not grow it

@@ -14,6 +14,10 @@ use engine::host::LogLevel;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SnapshotId(pub u64);
 
+/// One snapshot being packed for replicas; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId(pub u64);
+
 /// Bytes of a snapshot file.
 pub enum Chunk {
     /// RDB: still to be compressed and summed up by the writing thread.
@@ -57,6 +61,33 @@ pub enum DiskJob {
     SnapshotAbort {
         id: SnapshotId,
     },
+    /// Begins packing a snapshot for replicas. Packed bytes come back, unless `scratch` names a file
+    /// for them, which is to be nameless once it is open.
+    StreamOpen {
+        id: StreamId,
+        packing: rdb::EncodeOptions,
+        scratch: Option<Vec<u8>>,
+    },
+    StreamWrite {
+        id: StreamId,
+        chunk: Chunk,
+    },
+    StreamFinish {
+        id: StreamId,
+    },
+    /// The next bytes of the scratch file, after `StreamFinished`: exactly so many.
+    StreamRead {
+        id: StreamId,
+        bytes: usize,
+    },
+    StreamClose {
+        id: StreamId,
+    },
+    /// Writes a file of its own, durably.
+    Keep {
+        path: Vec<u8>,
+        bytes: Vec<u8>,
+    },
     Aof(aof::machine::Action),
 }
 
@@ -75,6 +106,26 @@ pub enum DiskDone {
         id: SnapshotId,
         action: &'static str,
         error: String,
+    },
+    /// So many bytes that were handed over (or asked for) have been dealt with, and this is what
+    /// came of them.
+    StreamPacked {
+        id: StreamId,
+        taken_bytes: usize,
+        bytes: Vec<u8>,
+    },
+    StreamFinished {
+        id: StreamId,
+        total_bytes: u64,
+    },
+    /// No further job of it is reported.
+    StreamFailed {
+        id: StreamId,
+        error: String,
+    },
+    Kept {
+        path: Vec<u8>,
+        error: Option<String>,
     },
     Aof(aof::machine::Done),
 }

@@ -1,6 +1,6 @@
 //! The end of a turn: one order, with its reasons.
 
-use crate::NodeHost;
+use crate::{NodeHost, Parts, replication};
 use engine::Engine;
 
 /// A slice of a snapshot after a turn that found nothing to do.
@@ -16,11 +16,21 @@ pub fn end_of_turn(engine: &mut Engine, host: &mut dyn NodeHost) {
     // What expires, what is unblocked and what waited for a pause belongs to this turn: its effects
     // must be in the same batch, before those of the next turn.
     engine.end_of_turn(host);
-    let (persistence, outside) = host.parts();
+    // History before the files: a snapshot for replicas or a file begins at the same point of both.
+    replication::end_of_turn(engine, host);
+    let Parts {
+        persistence,
+        links,
+        outside,
+    } = host.node();
+    persistence.set_position(links.position(engine, persistence));
     // The effects go to the AOF before any reply of this turn is shown to the writing side: a reply
     // that waits for the disk waits for an offset that is already on its way. Snapshots begin here,
     // too, between two turns, where no transaction is half done.
     persistence.end_of_turn(engine, outside);
+    for done in persistence.take_done_for_links() {
+        replication::on_disk_done(engine, host, done);
+    }
 }
 
 /// To be called when the replies were written. `busy_ns` is what the turn has taken so far, waiting
@@ -34,4 +44,5 @@ pub fn after_replies(engine: &mut Engine, host: &mut dyn NodeHost, busy_ns: u64,
     };
     // Last, so that nobody waits for it: what a client sees of a snapshot is this slice at most.
     persistence.after_replies(engine, outside, budget_ns);
+    replication::after_replies(engine, host, budget_ns);
 }

@@ -495,6 +495,11 @@ impl Replication {
         Some((&upstream.host, upstream.port))
     }
 
+    /// As a replica, whether we have everything our primary had when it last spoke, and hear it.
+    pub fn is_link_up(&self) -> bool {
+        self.upstream.as_ref().is_some_and(Upstream::is_online)
+    }
+
     /// REPLICAOF NO ONE. The data stays; the history goes on under a new id.
     pub fn promote(&mut self, now_ms: u64) {
         let Some(mut upstream) = self.upstream.take() else {

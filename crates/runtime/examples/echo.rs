@@ -60,7 +60,10 @@ fn main() -> io::Result<()> {
                     return Ok(());
                 }
                 Event::AcceptFailed { error, .. } => eprintln!("accept: {error}"),
-                Event::Writable(_) | Event::Wake => {}
+                Event::Writable(_)
+                | Event::Wake
+                | Event::Connected(_)
+                | Event::ConnectFailed { .. } => {}
             }
         }
     }

@@ -42,6 +42,12 @@ struct Queue {
 impl Background {
     /// Starts the thread. `waker`, if any, is woken when jobs have been completed.
     pub fn spawn(name: &str, waker: Option<Waker>) -> io::Result<Background> {
+        Background::spawn_nice(name, waker, 0)
+    }
+
+    /// As [`Background::spawn`], with so much less claim to a processor than the thread that calls:
+    /// for long work that must not be felt where cores are few.
+    pub fn spawn_nice(name: &str, waker: Option<Waker>, nice: i32) -> io::Result<Background> {
         let queue = Queue {
             jobs: VecDeque::new(),
             pending: 0,
@@ -55,7 +61,13 @@ impl Background {
         let worker = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || worker.run(waker.as_ref()))?;
+            .spawn(move || {
+                if nice != 0 {
+                    // Linux applies this to the calling thread alone. A refusal costs politeness only.
+                    let _ = rustix::process::nice(nice);
+                }
+                worker.run(waker.as_ref());
+            })?;
         Ok(Background {
             shared,
             thread: Some(thread),

@@ -3,17 +3,25 @@
 //!
 //! Knows no command. Tests: `tests/start_options.rs`, `tests/runbook_r1_one_server.rs`.
 
+use crate::ending::Ending;
 use crate::error_text;
 use crate::listen::{self, Listeners, Refused};
 use crate::load::path_of;
 use crate::locks::Locks;
 use crate::outside::{ServerOutside, level_of};
+use crate::primary::PrimaryConn;
 use crate::start::{self, RESERVED_FDS};
+use commands::CommandId;
 use config::{Config, Text};
-use engine::host::{AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ShutdownRequest};
-use engine::{Engine, Host, PersistenceInfo, Reload, SessionId};
+use engine::host::{
+    AllocatorInfo, Crash, ListenerInfo, LogLevel, ProcessInfo, ReplicasAt, ReplicationInfo,
+    ShutdownProgress, ShutdownRequest,
+};
+use engine::{Args, Engine, Host, Outcome, PersistenceInfo, Reload, Session, SessionId};
 use keyspace::Garbage;
-use node::{NodeHost, Outside, Persistence};
+use node::{Links, NodeHost, Outside, Parts, Persistence};
+use replication::LinkId;
+use resp::Writer;
 use runtime::background::Background;
 use runtime::log::Level;
 use runtime::process::{self, Scope};
@@ -40,7 +48,8 @@ pub struct Identity {
     /// What `{title}` in `proc-title-template` stands for.
     pub title: String,
     pub run_id: String,
-    pub replication_id: String,
+    /// Decides the names of histories.
+    pub seed: u64,
     pub supervised: &'static str,
 }
 
@@ -56,21 +65,22 @@ pub struct ServerHost {
     pub reactor: Reactor,
     /// The process ends after this turn.
     pub ending: bool,
-    /// A signal asked for the end; it happens in the next housekeeping unless it is aborted.
-    ending_asked: Option<ShutdownRequest>,
+    pub(crate) leaving: Ending,
     supervised: &'static str,
     listeners: Listeners,
     background: Background,
     dropping: Arc<Dropping>,
-    outside: ServerOutside,
-    persistence: Persistence,
+    pub(crate) outside: ServerOutside,
+    pub(crate) persistence: Persistence,
+    pub(crate) links: Links,
+    /// The connection to our primary.
+    pub(crate) primary: PrimaryConn,
     locks: Locks,
     /// None before the first time, which is the first turn.
     renewed: Option<Instant>,
     config_file: Option<PathBuf>,
     title: String,
     run_id: String,
-    replication_id: String,
     started_unix_ms: i64,
     tcp_port: u16,
 }
@@ -84,10 +94,13 @@ impl ServerHost {
             outside,
         } = parts;
         let started_unix_ms = outside.clock.now().unix_ms();
+        let links = Links::new(config, &identity.run_id, identity.seed);
         ServerHost {
+            primary: PrimaryConn::new(reactor.waker()),
+            links,
             reactor,
             ending: false,
-            ending_asked: None,
+            leaving: Ending::default(),
             supervised: identity.supervised,
             listeners,
             background,
@@ -100,7 +113,6 @@ impl ServerHost {
             config_file: identity.config_file,
             title: identity.title,
             run_id: identity.run_id,
-            replication_id: identity.replication_id,
             tcp_port: config.port,
         }
     }
@@ -118,8 +130,11 @@ impl ServerHost {
     pub fn next_timeout_ms(&mut self, engine: &Engine) -> u64 {
         let (now_ms, now_ns) = (self.outside.unix_ms(), self.outside.ticks_ns());
         let persistence = self.persistence.next_timeout_ms(now_ms, now_ns);
+        let links = self.links.next_timeout_ms(&mut self.outside);
+        let end = self.end_due_in_ms();
         let next = engine.next_timeout_ms();
-        persistence.map_or(next, |at| at.min(next)).max(0) as u64
+        let others = [persistence, links, end].into_iter().flatten();
+        others.fold(next, i64::min).max(0) as u64
     }
 
     /// Whether the AOF could not be opened at the start; the log says why.
@@ -132,8 +147,12 @@ impl ServerHost {
         engine.conn_of(id).map(ConnId::from_u64)
     }
 
-    fn say(&self, level: Level, text: &str) {
+    pub(crate) fn say(&self, level: Level, text: &str) {
         self.outside.say(level, text);
+    }
+
+    pub(crate) fn link_written(&mut self, link: LinkId, bytes: usize, is_full: bool) {
+        self.links.written(link, bytes, is_full, &mut self.outside);
     }
 
     pub fn is_verbose(&self) -> bool {
@@ -189,59 +208,6 @@ impl ServerHost {
             .replace("{unixsocket}", &unix)
             .replace("{config-file}", &file);
         process::set_title(title.trim_end());
-    }
-
-    /// SIGTERM or SIGINT: as SHUTDOWN with the options that the configuration gives the signal.
-    pub fn on_signal(&mut self, signal: i32, config: &Config) {
-        let (name, flags) = match signal == runtime::signals::SIGINT {
-            true => ("SIGINT", config.shutdown_on_sigint),
-            false => ("SIGTERM", config.shutdown_on_sigterm),
-        };
-        self.say(
-            Level::Warning,
-            &format!("Received {name} scheduling shutdown..."),
-        );
-        let has = |flag| flags.contains(flag);
-        let save = match (
-            has(config::ShutdownFlags::SAVE),
-            has(config::ShutdownFlags::NOSAVE),
-        ) {
-            (true, _) => Some(true),
-            (false, true) => Some(false),
-            (false, false) => None,
-        };
-        self.ending_asked = Some(ShutdownRequest {
-            save,
-            now: has(config::ShutdownFlags::NOW),
-            force: has(config::ShutdownFlags::FORCE),
-        });
-    }
-
-    /// Ends the process if a signal asked for it.
-    pub fn end_if_asked(&mut self, engine: &mut Engine) {
-        if engine.debug.cron_paused {
-            return;
-        }
-        if let Some(request) = self.ending_asked.take()
-            && self.end(engine, request).is_err()
-        {
-            runtime::signals::cancel_shutdown();
-        }
-    }
-
-    fn end(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
-        self.say(Level::Notice, "User requested shutdown...");
-        let prepared = self
-            .persistence
-            .prepare_to_end(engine, &mut self.outside, request);
-        match &prepared {
-            Ok(()) => self.ending = true,
-            Err(_) => self.say(
-                Level::Warning,
-                "Errors trying to shut down the server. Check the logs for more information.",
-            ),
-        }
-        prepared
     }
 
     pub fn close_listeners(&mut self) {
@@ -360,7 +326,6 @@ impl Host for ServerHost {
                 .map(|p| p.display().to_string())
                 .unwrap_or_default(),
             run_id: self.run_id.clone(),
-            replication_id: self.replication_id.clone(),
             tcp_port: self.tcp_port,
             listeners,
             supervised: self.supervised,
@@ -445,6 +410,9 @@ impl Host for ServerHost {
                     .persistence
                     .apply_config(name, config, &mut self.outside)?,
             }
+            if node::replication::concerns(name) {
+                self.links.configure(config, &mut self.outside);
+            }
         }
         Ok(())
     }
@@ -468,20 +436,48 @@ impl Host for ServerHost {
             .map_err(|e| format!("Rewriting config file: {}", error_text(&e)))
     }
 
-    fn shutdown(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
+    fn shutdown(
+        &mut self,
+        engine: &mut Engine,
+        request: ShutdownRequest,
+    ) -> Result<ShutdownProgress, String> {
         self.end(engine, request)
     }
 
-    fn abort_shutdown(&mut self, _: &mut Engine) -> bool {
-        let is_aborted = self.ending_asked.take().is_some();
-        if is_aborted {
-            runtime::signals::cancel_shutdown();
-            self.say(Level::Notice, "Shutdown manually aborted.");
-        }
-        is_aborted
+    fn abort_shutdown(&mut self, engine: &mut Engine) -> bool {
+        self.abort_end(engine)
+    }
+
+    fn replication_command(
+        &mut self,
+        engine: &mut Engine,
+        session: &mut Session,
+        out: &mut Writer,
+        id: CommandId,
+        args: Args<'_>,
+    ) -> Outcome {
+        node::replication::command(engine, self, session, out, id, args)
+    }
+
+    fn replication_info(&mut self, _: &Engine) -> ReplicationInfo {
+        self.links.info(&mut self.outside)
+    }
+
+    fn replicas_at(&mut self, engine: &Engine, offset: u64) -> ReplicasAt {
+        self.links.replicas_at(engine, &self.persistence, offset)
+    }
+
+    fn request_acks(&mut self) {
+        self.links.request_acks();
+    }
+
+    fn change_replication_id(&mut self) {
+        self.links.change_id();
     }
 
     fn save(&mut self, engine: &mut Engine) -> Result<(), String> {
+        let position = self.links.position(engine, &self.persistence);
+        self.persistence.set_position(position);
         self.persistence.save(engine, &mut self.outside)
     }
 
@@ -551,5 +547,13 @@ impl Host for ServerHost {
 impl NodeHost for ServerHost {
     fn parts(&mut self) -> (&mut Persistence, &mut dyn Outside) {
         (&mut self.persistence, &mut self.outside)
+    }
+
+    fn node(&mut self) -> Parts<'_> {
+        Parts {
+            persistence: &mut self.persistence,
+            links: &mut self.links,
+            outside: &mut self.outside,
+        }
     }
 }

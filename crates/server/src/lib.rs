@@ -8,13 +8,17 @@
 #![forbid(unsafe_code)]
 
 mod banner;
+mod ending;
 mod host;
+mod links;
 mod listen;
 mod load;
 mod locks;
 mod outside;
+mod primary;
 mod snapshot_file;
 mod start;
+mod sync_stream;
 mod turn;
 
 pub use start::{main, version_line};

@@ -1,7 +1,7 @@
 //! What the node needs done outside of it: the log, the clocks, and its files.
 //!
-//! Two threads work for it: one appends to the AOF and makes it durable (`runtime::disk`), one packs
-//! and writes snapshots (`snapshot_file.rs`); so a snapshot never stands in an fsync's way within
+//! Three threads work for it: one appends to the AOF and makes it durable (`runtime::disk`), one packs
+//! and writes snapshots (`snapshot_file.rs`), one packs those for replicas (`sync_stream.rs`); so a snapshot never stands in an fsync's way within
 //! the process. Jobs and their ends are translated here and nowhere else.
 //!
 //! Tests: `tests/persistence_*.rs`.
@@ -9,6 +9,7 @@
 use crate::error_text;
 use crate::load::path_of;
 use crate::snapshot_file::SnapshotWriter;
+use crate::sync_stream::StreamPacker;
 use aof::machine::{Action, Done, Failure, Op};
 use engine::host::LogLevel;
 use node::outside::{Disk, DiskDone, DiskJob, Files, Outside, PathKind, ReadFile};
@@ -30,6 +31,7 @@ pub struct ServerOutside {
     pub clock: Clock,
     epoch: Instant,
     snapshots: SnapshotWriter,
+    streams: StreamPacker,
     append: disk::Disk,
 }
 
@@ -40,6 +42,7 @@ impl ServerOutside {
             clock: Clock::new(),
             epoch: Instant::now(),
             snapshots: SnapshotWriter::spawn(waker.clone())?,
+            streams: StreamPacker::spawn(waker.clone())?,
             append: disk::Disk::spawn("redan-aof", Some(waker.clone()))?,
         })
     }
@@ -115,12 +118,25 @@ impl Disk for ServerOutside {
                 .snapshots
                 .finish(id, rename_to.map(|path| path_of(&path))),
             DiskJob::SnapshotAbort { id } => self.snapshots.abort(id),
+            DiskJob::StreamOpen {
+                id,
+                packing,
+                scratch,
+            } => self
+                .streams
+                .open(id, packing, scratch.map(|path| path_of(&path))),
+            DiskJob::StreamWrite { id, chunk } => self.streams.write(id, chunk),
+            DiskJob::StreamFinish { id } => self.streams.finish(id),
+            DiskJob::StreamRead { id, bytes } => self.streams.read(id, bytes),
+            DiskJob::StreamClose { id } => self.streams.close(id),
+            DiskJob::Keep { path, bytes } => self.streams.keep(path_of(&path), path, bytes),
             DiskJob::Aof(Action { token, op }) => self.append.submit(token.0, disk_op(op)),
         }
     }
 
     fn take_done(&mut self, into: &mut Vec<DiskDone>) {
         self.snapshots.take_done(into);
+        self.streams.take_done(into);
         Self::report_append(into, self.append.take_done());
     }
 

@@ -74,7 +74,8 @@ struct Prepared {
     logger: Logger,
     title: String,
     run_id: String,
-    replication_id: String,
+    /// Decides the names of histories.
+    seed: u64,
 }
 
 fn prepare(args: &[OsString]) -> Result<Prepared, LoadError> {
@@ -90,14 +91,15 @@ fn prepare(args: &[OsString]) -> Result<Prepared, LoadError> {
     load::rename_commands(&mut engine)?;
     let logger = open_log(&startup.config)
         .map_err(|e| LoadError::general(format!("Can't open the log file: {}", error_text(&e))))?;
-    let (run_id, replication_id) = (random_id().map_err(system)?, random_id().map_err(system)?);
+    let run_id = random_id().map_err(system)?;
+    let seed = getrandom::u64().map_err(system)?;
     Ok(Prepared {
         startup,
         engine,
         logger,
         title,
         run_id,
-        replication_id,
+        seed,
     })
 }
 
@@ -146,7 +148,7 @@ fn run(prepared: Prepared) -> ExitCode {
         config_file: prepared.startup.config_file,
         title: prepared.title,
         run_id: prepared.run_id,
-        replication_id: prepared.replication_id,
+        seed: prepared.seed,
         supervised: match supervisor {
             Some(Supervisor::Systemd) => "systemd",
             Some(Supervisor::Upstart) => "upstart",
@@ -383,7 +385,7 @@ fn open_log(config: &Config) -> std::io::Result<Logger> {
     })
 }
 
-/// 40 hexadecimal digits, to name this run of the process or its data set's history.
+/// 40 hexadecimal digits, to name this run of the process.
 fn random_id() -> Result<String, getrandom::Error> {
     let mut bytes = [0u8; 20];
     getrandom::fill(&mut bytes)?;

@@ -5,10 +5,12 @@
 use crate::error_text;
 use crate::host::ServerHost;
 use crate::listen;
+use ::replication::LinkId;
 use engine::host::LogLevel;
 use engine::{Engine, Host, SessionId};
 use node::NodeHost;
-use node::persistence::Step;
+use node::persistence::{Origin, Step};
+use node::replication::{self, LoadedFile};
 use runtime::address::Address;
 use runtime::reactor::{ConnId, Event, ReadOutcome, WriteOutcome};
 use std::time::{Duration, Instant};
@@ -26,6 +28,7 @@ pub struct Turns {
     shared: Vec<u8>,
     dirty: Vec<SessionId>,
     closing: Vec<SessionId>,
+    pub(crate) ready_links: Vec<(LinkId, SessionId)>,
 }
 
 impl Turns {
@@ -36,6 +39,7 @@ impl Turns {
             shared: Vec::with_capacity(READ_BYTES),
             dirty: Vec::new(),
             closing: Vec::new(),
+            ready_links: Vec::new(),
         }
     }
 
@@ -71,7 +75,14 @@ impl Turns {
             }
         }
         let (persistence, outside) = host.parts();
+        let is_rdb = matches!(origin, Origin::Rdb);
         persistence.finish_loading(origin, &loader, engine, outside);
+        let loaded = is_rdb.then(|| LoadedFile {
+            history: loader.history(),
+            expired_keys: loader.take_expired_keys(),
+        });
+        replication::start(engine, host, loaded);
+        self.carry_out_wants(engine, host);
         Ok(true)
     }
 
@@ -107,6 +118,8 @@ impl Turns {
         }
         self.events = events;
         node::turn::end_of_turn(engine, host);
+        self.carry_out_wants(engine, host);
+        self.write_links(engine, host);
         self.write_replies(engine, host);
         self.close_sessions(engine, host);
         engine.turn_done(host);
@@ -119,11 +132,24 @@ impl Turns {
 
     fn handle(&mut self, engine: &mut Engine, host: &mut ServerHost, event: Event) {
         match event {
+            Event::Readable(conn) if host.primary.attempt_of(conn).is_some() => {
+                self.read_primary(engine, host, conn);
+            }
             Event::Readable(conn) => self.read(engine, host, conn),
+            Event::Writable(conn) if host.primary.attempt_of(conn).is_some() => {
+                self.flush_primary(engine, host);
+            }
             Event::Writable(conn) => {
                 if let Some(id) = self.session(conn) {
-                    self.write(engine, host, id);
+                    match replica_link(engine, id) {
+                        Some(link) => self.link_has_room(engine, host, link, id),
+                        None => self.write(engine, host, id),
+                    }
                 }
+            }
+            Event::Connected(conn) => self.primary_connected(engine, host, conn),
+            Event::ConnectFailed { conn, error } => {
+                self.primary_failed(engine, host, conn, &error);
             }
             Event::Accepted { conn, peer, .. } => self.accept(engine, host, conn, &peer),
             Event::AcceptFailed { error, .. } => {
@@ -134,7 +160,7 @@ impl Turns {
                 host.log(LogLevel::Warning, &text);
             }
             Event::Signal(signal) => host.on_signal(signal, &engine.config),
-            Event::Wake => {}
+            Event::Wake => self.take_resolved(engine, host),
         }
     }
 
@@ -253,16 +279,30 @@ impl Turns {
         self.closing = closing;
     }
 
-    fn close(&mut self, engine: &mut Engine, host: &mut ServerHost, id: SessionId) {
+    pub(crate) fn close(&mut self, engine: &mut Engine, host: &mut ServerHost, id: SessionId) {
         let Some(conn) = host.conn(engine, id) else {
             return;
         };
+        if let Some(attempt) = host.primary.attempt_of(conn) {
+            host.primary.close_attempt(&mut host.reactor, attempt);
+            replication::connection_lost(engine, host, attempt, "Connection closed by us");
+            return engine.disconnect(id);
+        }
+        if let Some(session) = engine.sessions.get(id) {
+            host.links.session_closed(session.id, &mut host.outside);
+        }
         engine.disconnect(id);
         host.reactor.close(conn);
         if let Some(place) = self.sessions.get_mut(conn.index()) {
             *place = None;
         }
     }
+}
+
+/// The machine's name for a session that is a replica's link.
+fn replica_link(engine: &Engine, id: SessionId) -> Option<LinkId> {
+    let session = engine.sessions.get(id)?;
+    session.is_replica_link().then_some(LinkId(session.id))
 }
 
 fn log_accepted(host: &mut ServerHost, peer: &Address) {

@@ -225,17 +225,24 @@ impl Aof {
 
     /// Whole commands for the stream. Returns a buffer to fill next.
     pub fn append(&mut self, bytes: Vec<u8>, now: Now) -> Vec<u8> {
-        if bytes.is_empty() {
+        let stream_bytes = bytes.len() as u64;
+        self.append_of(bytes, stream_bytes, now)
+    }
+
+    /// As [`Aof::append`], where the stream has other bytes that are not for the file: offsets move
+    /// on by `stream_bytes`. `bytes` may be empty only while nothing is collected.
+    pub fn append_of(&mut self, bytes: Vec<u8>, stream_bytes: u64, now: Now) -> Vec<u8> {
+        if stream_bytes == 0 {
             return bytes;
         }
-        self.appended += bytes.len() as u64;
+        self.appended += stream_bytes;
         let mut spare = Vec::new();
         if self.collects() {
             if self.config.timestamp_enabled && now.unix_s > self.last_timestamp_s {
                 self.last_timestamp_s = now.unix_s;
                 // It goes with the command behind it: the offset up to here is reached already.
                 let annotation = format!("#TS:{}\r\n", now.unix_s).into_bytes();
-                let before = self.appended - bytes.len() as u64;
+                let before = self.appended - stream_bytes;
                 self.lane.push(annotation, before, now.mono_us);
             }
             spare = self.lane.push(bytes, self.appended, now.mono_us);

@@ -535,6 +535,36 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         reply: ReplyShape::Integer,
         ..DEFAULTS
     },
+    CommandSpec {
+        id: CommandId::Wait,
+        name: "wait",
+        arity: 3,
+        flags: flags!(BLOCKING),
+        acl: acl!(SLOW | BLOCKING | CONNECTION),
+        since: "3.0.0",
+        args: &[Arg::integer("numreplicas"), Arg::integer("timeout")],
+        tips: &["request_policy:all_shards", "response_policy:agg_min"],
+        summary: "Waits until so many replicas have what this connection wrote.",
+        reply: ReplyShape::Integer,
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Waitaof,
+        name: "waitaof",
+        arity: 4,
+        flags: flags!(BLOCKING),
+        acl: acl!(SLOW | BLOCKING | CONNECTION),
+        since: "7.2.0",
+        args: &[
+            Arg::integer("numlocal"),
+            Arg::integer("numreplicas"),
+            Arg::integer("timeout"),
+        ],
+        tips: &["request_policy:all_shards", "response_policy:agg_min"],
+        summary: "Waits until what this connection wrote is on the disk here and of so many replicas.",
+        reply: ReplyShape::Tuple(&[ReplyShape::ZERO_OR_ONE, ReplyShape::Integer]),
+        ..DEFAULTS
+    },
 ];
 
 const OBJECT_SUBCOMMAND: CommandSpec = CommandSpec {

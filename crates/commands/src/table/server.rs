@@ -7,8 +7,8 @@
 //! Tests: `hygiene.rs`.
 
 use super::vocabulary::{
-    AclCategories, Arg, CommandId, CommandSpec, Flags, Group, KeyFlags, KeySpec, ReplyShape, acl,
-    flags, key_flags,
+    AclCategories, Arg, CommandId, CommandSpec, Deprecation, Flags, Group, KeyFlags, KeySpec,
+    ReplyShape, acl, flags, key_flags,
 };
 
 const DEFAULTS: CommandSpec = CommandSpec {
@@ -110,6 +110,30 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         ..DEFAULTS
     },
     CommandSpec {
+        id: CommandId::Failover,
+        name: "failover",
+        arity: -1,
+        flags: flags!(ADMIN | NOSCRIPT | STALE),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "6.2.0",
+        args: &[
+            Arg::block(
+                "target",
+                &[
+                    Arg::string("host"),
+                    Arg::integer("port"),
+                    Arg::word("force", "FORCE").optional(),
+                ],
+            )
+            .token("TO")
+            .optional(),
+            Arg::word("abort", "ABORT").optional(),
+            Arg::integer("milliseconds").token("TIMEOUT").optional(),
+        ],
+        summary: "Hands the role of primary over to a replica, without losing a write.",
+        ..DEFAULTS
+    },
+    CommandSpec {
         id: CommandId::Flushall,
         name: "flushall",
         arity: -1,
@@ -194,7 +218,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         flags: flags!(READONLY | FAST),
         acl: acl!(READ | FAST),
         since: "5.0.0",
-        complexity: "",
+        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
         args: &[Arg::integer("version").token("VERSION").optional()],
         summary: "Draws a picture and tells the version.",
         reply: ReplyShape::Verbatim,
@@ -219,8 +243,51 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         flags: flags!(ADMIN | NOSCRIPT | LOADING | STALE),
         acl: acl!(ADMIN | SLOW | DANGEROUS),
         since: "1.0.0",
-        complexity: "",
+        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
         summary: "Streams every command that the server runs.",
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Psync,
+        name: "psync",
+        arity: -3,
+        flags: flags!(ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "2.8.0",
+        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
+        args: &[Arg::string("replicationid"), Arg::integer("offset")],
+        summary: "Asks for the stream of changes from a point on. Sent by replicas.",
+        reply: ReplyShape::Nothing,
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Replconf,
+        name: "replconf",
+        arity: -1,
+        flags: flags!(ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "3.0.0",
+        system: true,
+        summary: "Tells the other end of a replication link something. Sent by servers.",
+        reply: ReplyShape::OneOf(&[ReplyShape::OK, ReplyShape::Nothing]),
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Replicaof,
+        name: "replicaof",
+        arity: 3,
+        flags: flags!(ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "5.0.0",
+        args: &[Arg::one_of(
+            "args",
+            &[
+                Arg::block("host-port", &[Arg::string("host"), Arg::integer("port")]),
+                Arg::block("no-one", &[Arg::word("no", "NO"), Arg::word("one", "ONE")]),
+            ],
+        )],
+        summary: "Makes the server a replica of another, or a primary again.",
+        reply: ReplyShape::Simple,
         ..DEFAULTS
     },
     CommandSpec {
@@ -296,6 +363,28 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         ..DEFAULTS
     },
     CommandSpec {
+        id: CommandId::Slaveof,
+        name: "slaveof",
+        arity: 3,
+        flags: flags!(ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "1.0.0",
+        deprecated: Some(Deprecation {
+            since: "5.0.0",
+            replaced_by: "`REPLICAOF`",
+        }),
+        args: &[Arg::one_of(
+            "args",
+            &[
+                Arg::block("host-port", &[Arg::string("host"), Arg::integer("port")]),
+                Arg::block("no-one", &[Arg::word("no", "NO"), Arg::word("one", "ONE")]),
+            ],
+        )],
+        summary: "Makes the server a replica of another, or a primary again.",
+        reply: ReplyShape::Simple,
+        ..DEFAULTS
+    },
+    CommandSpec {
         id: CommandId::Slowlog,
         name: "slowlog",
         arity: -2,
@@ -317,6 +406,18 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         complexity: "O(N), N: clients that watch or wait for keys of either database",
         args: &[Arg::integer("index1"), Arg::integer("index2")],
         summary: "Exchanges the contents of two databases.",
+        ..DEFAULTS
+    },
+    CommandSpec {
+        id: CommandId::Sync,
+        name: "sync",
+        arity: 1,
+        flags: flags!(ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI),
+        acl: acl!(ADMIN | SLOW | DANGEROUS),
+        since: "1.0.0",
+        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
+        summary: "Asks for all data and the stream of changes to it. Sent by old replicas.",
+        reply: ReplyShape::Nothing,
         ..DEFAULTS
     },
     CommandSpec {

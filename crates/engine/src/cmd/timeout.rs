@@ -1,10 +1,26 @@
-//! The timeout argument of blocking commands: seconds, with a fraction, 0 for no end.
+//! The timeout argument of commands that wait, 0 for no end: seconds, with a fraction, for those on
+//! keys; whole milliseconds for WAIT and CLIENT PAUSE.
 
 use crate::error::{ReplyError, texts};
 
+const OUT_OF_RANGE: ReplyError = ReplyError::new("ERR timeout is out of range");
+
+/// Reads a timeout of whole milliseconds.
+pub fn parse_whole_ms(text: &[u8], now_ms: i64) -> Result<i64, ReplyError> {
+    let timeout_ms = resp::parse_i64(text).ok_or(ReplyError::new(
+        "ERR timeout is not an integer or out of range",
+    ))?;
+    if timeout_ms < 0 {
+        return Err(texts::TIMEOUT_NEGATIVE);
+    }
+    match timeout_ms > i64::MAX - now_ms {
+        true => Err(OUT_OF_RANGE),
+        false => Ok(timeout_ms),
+    }
+}
+
 /// Reads a timeout as milliseconds from now; fractions of one are rounded up.
 pub fn parse_timeout_ms(text: &[u8], now_ms: i64) -> Result<i64, ReplyError> {
-    const OUT_OF_RANGE: ReplyError = ReplyError::new("ERR timeout is out of range");
     let seconds = parse_seconds(text).ok_or(texts::TIMEOUT_NOT_FLOAT)?;
     let ms = (seconds * 1000.0).ceil();
     if ms > i64::MAX as f64 {

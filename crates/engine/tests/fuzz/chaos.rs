@@ -65,7 +65,7 @@ pub fn run(seed: u64) -> u64 {
         random: Random(random.next()),
     };
     if chaos.random.one_in(2) {
-        chaos.world.engine.record_effects(true);
+        chaos.world.record();
         chaos.world.engine.gating = GateMode::Fsync;
     }
     for index in 0..SESSIONS {

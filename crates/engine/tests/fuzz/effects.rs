@@ -24,7 +24,7 @@ impl Pair {
             configure(config);
         };
         let (mut original, copy) = (World::with(configure), World::seeded(99, configure));
-        original.engine.record_effects(true);
+        original.record();
         let client = original.client();
         Pair {
             replay: copy.engine.begin_replay(),

@@ -3,16 +3,39 @@
 //! Requests are written as words, replies compared as RESP text.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+use commands::CommandId;
 use config::Config;
-use engine::host::{AllocatorInfo, Crash, LogLevel, ProcessInfo, ShutdownRequest};
-use engine::{ConnInfo, Engine, Host, PersistenceInfo, Reload, SessionId};
+use engine::host::{
+    AllocatorInfo, Crash, LogLevel, ProcessInfo, ReplicasAt, ReplicationInfo, ShutdownProgress,
+    ShutdownRequest,
+};
+use engine::{
+    Args, ConnInfo, EffectsReader, Engine, Host, Outcome, PersistenceInfo, Reload, Role, Session,
+    SessionId,
+};
 use keyspace::{ExpiredKeys, Garbage};
 
 const START_US: i64 = 1_700_000_000_000_000;
 
+/// The other side of the engine's door to replication: does what its commands are named after, with
+/// as little as there is to it.
+#[derive(Default)]
+pub struct Door {
+    /// Commands that came, as text.
+    pub asked: Vec<String>,
+    /// What each replica has, and has on disk, of the effects' stream.
+    pub replicas: Vec<(u64, u64)>,
+    pub ack_requests: usize,
+    pub id_changes: usize,
+    pub info: ReplicationInfo,
+}
+
 pub struct TestHost {
     pub now_us: i64,
     pub log: Vec<String>,
+    pub door: Door,
+    /// What the next SHUTDOWN is answered.
+    pub shutdown: Result<ShutdownProgress, String>,
     /// What the engine asked of persistence.
     pub asked: Vec<String>,
     /// What [`Host::used_memory`] says next; each question makes it smaller, as evictions would.
@@ -57,11 +80,68 @@ impl Host for TestHost {
     fn rewrite_config(&mut self, _config: &Config, _every_option: bool) -> Result<(), String> {
         Ok(())
     }
-    fn shutdown(&mut self, _: &mut Engine, _request: ShutdownRequest) -> Result<(), String> {
-        Ok(())
+    fn shutdown(
+        &mut self,
+        _: &mut Engine,
+        _request: ShutdownRequest,
+    ) -> Result<ShutdownProgress, String> {
+        self.shutdown.clone()
     }
     fn abort_shutdown(&mut self, _: &mut Engine) -> bool {
-        false
+        self.shutdown == Ok(ShutdownProgress::Waiting)
+    }
+    fn replication_command(
+        &mut self,
+        engine: &mut Engine,
+        session: &mut Session,
+        out: &mut resp::Writer,
+        id: CommandId,
+        args: Args<'_>,
+    ) -> Outcome {
+        let text = String::from_utf8_lossy(&args.join(&b' ')).to_lowercase();
+        match id {
+            CommandId::Psync | CommandId::Sync => session.become_replica_link(),
+            CommandId::Replconf if text.contains("ack ") => {}
+            CommandId::Replicaof | CommandId::Slaveof => {
+                let role = Role {
+                    is_replica: !text.ends_with("no one"),
+                    is_link_up: true,
+                    ..Role::default()
+                };
+                engine.set_role(role, self);
+                out.ok();
+            }
+            CommandId::Failover => {
+                return Err("ERR FAILOVER requires connected replicas."
+                    .to_string()
+                    .into());
+            }
+            _ => out.ok(),
+        }
+        self.door.asked.push(text);
+        Ok(())
+    }
+    fn replication_info(&mut self, _: &Engine) -> ReplicationInfo {
+        self.door.info.clone()
+    }
+    fn replicas_at(&mut self, _: &Engine, offset: u64) -> ReplicasAt {
+        let count = |has: &dyn Fn(&(u64, u64)) -> bool| {
+            self.door
+                .replicas
+                .iter()
+                .filter(|replica| has(replica))
+                .count()
+        };
+        ReplicasAt {
+            acked: count(&|replica| replica.0 >= offset),
+            fsynced: count(&|replica| replica.1 >= offset),
+        }
+    }
+    fn request_acks(&mut self) {
+        self.door.ack_requests += 1;
+    }
+    fn change_replication_id(&mut self) {
+        self.door.id_changes += 1;
     }
     fn save(&mut self, engine: &mut Engine) -> Result<(), String> {
         self.asked.push("save".into());
@@ -134,6 +214,8 @@ impl World {
             host: TestHost {
                 now_us: START_US,
                 log: Vec::new(),
+                door: Door::default(),
+                shutdown: Ok(ShutdownProgress::Ending),
                 asked: Vec::new(),
                 used_memory: 0,
             },
@@ -141,6 +223,11 @@ impl World {
         };
         world.engine.refresh_time(&mut world.host);
         world
+    }
+
+    /// Effects are recorded from here on, as for an append-only file.
+    pub fn record(&mut self) {
+        self.engine.record_effects(EffectsReader::AppendOnly, true);
     }
 
     /// The first client's address is 127.0.0.1:1, and so on.

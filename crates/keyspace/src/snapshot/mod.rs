@@ -21,6 +21,7 @@ mod pass;
 
 use std::any::Any;
 
+use crate::db::Db;
 use crate::keys::{Garbage, Keyspace};
 use crate::value::Entry;
 use structures::list::NodeRef;
@@ -181,7 +182,12 @@ impl Keyspace {
     /// Returns the number of keys.
     pub fn flush(&mut self, db: u32) -> usize {
         let fresh = self.empty_db();
-        let old = std::mem::replace(&mut self.dbs[db as usize], fresh);
+        self.replace_db(db, fresh)
+    }
+
+    /// As [`Keyspace::flush`], with something else instead of nothing.
+    pub(crate) fn replace_db(&mut self, db: u32, new: Db) -> usize {
+        let old = std::mem::replace(&mut self.dbs[db as usize], new);
         let keys = old.len();
         let unneeded = self.passes.flushed(db, old);
         if keys > 0

@@ -223,6 +223,21 @@ fn a_flushed_database_is_shown_and_then_let_go() {
 }
 
 #[test]
+fn a_replaced_data_set_is_shown_and_the_new_one_is_not() {
+    let mut run = filled(1000);
+    run.begin();
+    run.step(0, 3);
+    run.change(Op::Replace(0, 300));
+    assert_eq!(run.keyspace.db(0).len() + run.keyspace.db(1).len(), 300);
+    run.begin();
+    run.change(Op::DeleteMany(0, 0, 100));
+    run.change(Op::Many(1, 100, 150));
+    run.step(0, u64::MAX);
+    run.step(1, u64::MAX);
+    assert_eq!(run.finish(), 2);
+}
+
+#[test]
 fn aborting_a_pass_lets_a_flushed_database_go() {
     let mut run = filled(1000);
     run.begin();

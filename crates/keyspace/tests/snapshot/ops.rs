@@ -72,6 +72,8 @@ pub enum Op {
     Expired(ExpiredKeys),
     Swap(u32, u32),
     Flush(u32),
+    /// All databases, by others loaded on the side.
+    Replace(u64, u64),
     Many(u32, u64, u64),
     DeleteMany(u32, u64, u64),
 }
@@ -187,6 +189,7 @@ impl Op {
             }),
             32..=34 => Op::Swap(db, Op::db(rng)),
             35 if rng.below(3) == 0 => Op::Flush(db),
+            36 if rng.below(4) == 0 => Op::Replace(rng.below(50), rng.below(200)),
             36..=38 => Op::Many(db, rng.below(300), rng.below(100)),
             _ => Op::DeleteMany(db, rng.below(300), rng.below(100)),
         }
@@ -468,6 +471,15 @@ fn apply_to_any(ks: &mut Keyspace, op: &Op) {
         Op::Expired(mode) => ks.expired_keys = *mode,
         Op::Swap(a, b) => ks.swap(*a, *b),
         Op::Flush(db) => _ = ks.flush(*db),
+        Op::Replace(seed, count) => {
+            let mut incoming = ks.incoming();
+            for n in *seed..*seed + count {
+                let text = small_key(n * 3);
+                let value = keyspace::NewValue::Bytes(&text);
+                incoming.load(u32::from(n % 2 == 0), &small_key(n), value, None, None);
+            }
+            ks.replace_data(incoming);
+        }
         Op::Many(db, from, count) => {
             for n in *from..from + count {
                 ks.set_string(*db, &small_key(n), &small_key(n * 7), Expiry::Keep);

@@ -14,15 +14,20 @@ use aof::manifest::Manifest;
 use aof::names::Names;
 use config::{AppendFsync, Config};
 use engine::host::LogLevel;
-use engine::{Engine, GateMode, ReplyError};
+use engine::{EffectsReader, Engine, GateMode, ReplyError};
 use keyspace::snapshot::Sink;
 use std::borrow::Cow;
+use std::ops::Range;
 
 pub struct Append {
     aof: Aof,
     names: Names,
     /// A used buffer for the engine to fill next.
     spare: Vec<u8>,
+    /// What replicas are to get of the effects taken so far.
+    for_replicas: Vec<u8>,
+    /// Bytes of the stream behind the last one that the file gets.
+    passed_by: u64,
     /// The machine gave up the rewrite under way: its snapshot is to be aborted.
     abort_rewrite: bool,
     /// The files could not be opened at the start.
@@ -36,6 +41,8 @@ impl Append {
             aof: Aof::new(machine_config(config), names.clone(), Manifest::default()),
             names,
             spare: Vec::new(),
+            for_replicas: Vec::new(),
+            passed_by: 0,
             abort_rewrite: false,
             start_failed: false,
         }
@@ -106,11 +113,51 @@ impl Append {
         self.aof.rewrite_due(now(outside)).is_some()
     }
 
-    /// Takes what the turn's commands did.
+    /// Takes what commands did: everything is for replicas, if there may be any, and nearly
+    /// everything for the file.
     pub fn take_effects<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
-        if !engine.effects.is_empty() {
-            let bytes = engine.effects.take(std::mem::take(&mut self.spare));
-            self.spare = self.aof.append(bytes, now(outside));
+        if engine.effects.is_empty() {
+            return;
+        }
+        let mut bytes = engine.effects.take(std::mem::take(&mut self.spare));
+        let stream_bytes = bytes.len() as u64;
+        if engine.effects.is_read_by(EffectsReader::Replicas) {
+            if self.is_on() {
+                self.for_replicas.extend_from_slice(&bytes);
+            } else {
+                // The usual case without a file: nothing is copied.
+                self.spare = give(&mut self.for_replicas, bytes);
+                bytes = Vec::new();
+            }
+        }
+        cut(&mut bytes, engine.effects.for_replicas_only());
+        self.passed_by += stream_bytes;
+        if !bytes.is_empty() || !self.is_on() {
+            let stream_bytes = std::mem::take(&mut self.passed_by);
+            let spare = self.aof.append_of(bytes, stream_bytes, now(outside));
+            if spare.capacity() > self.spare.capacity() {
+                self.spare = spare;
+            }
+        }
+    }
+
+    /// What replicas are to get; `spare` is emptied and takes its place.
+    pub fn take_for_replicas(&mut self, mut spare: Vec<u8>) -> Vec<u8> {
+        spare.clear();
+        std::mem::replace(&mut self.for_replicas, spare)
+    }
+
+    pub fn for_replicas_bytes(&self) -> usize {
+        self.for_replicas.len()
+    }
+
+    /// How far the effects are on the disk.
+    pub fn fsynced_offset(&self) -> u64 {
+        let fsynced = self.aof.fsynced_offset();
+        // What the file does not get is as safe as what lies before it.
+        match fsynced == self.aof.appended_offset() {
+            true => fsynced + self.passed_by,
+            false => fsynced,
         }
     }
 
@@ -127,7 +174,7 @@ impl Append {
         };
         let packing = start.rdb_preamble.then(|| encode_options(&engine.config));
         let sink: Box<dyn Sink> = match &packing {
-            Some(options) => rdb_sink(engine, outside, options, true),
+            Some(options) => rdb_sink(engine, outside, options, true, None),
             None => Box::new(PlainSink::new(CommandSink::new(start.timestamp_s))),
         };
         let begin = Begin {
@@ -156,8 +203,8 @@ impl Append {
     /// Lets the machine go on: actions to the disk, events to the log, releases to the engine.
     pub fn drive<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
         self.aof.tick(now(outside));
-        if engine.effects.is_enabled() != self.is_on() {
-            engine.record_effects(self.is_on());
+        if engine.effects.is_read_by(EffectsReader::AppendOnly) != self.is_on() {
+            engine.record_effects(EffectsReader::AppendOnly, self.is_on());
         }
         if self.aof.take_select_wanted() {
             engine.effects.force_select();
@@ -182,11 +229,13 @@ impl Append {
     fn release_replies<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
         if self.aof.gates_replies() {
             engine.gating = GateMode::Fsync;
-            engine.set_fsynced(self.aof.release_offset());
+            let released = self.aof.release_offset();
+            let is_all = released == self.aof.appended_offset();
+            engine.set_fsynced(released + if is_all { self.passed_by } else { 0 });
         } else if self.aof.is_slow(now(outside)) {
             // More would be at risk than `everysec` promises: who writes now waits for the disk.
             engine.gating = GateMode::Fsync;
-            engine.set_fsynced(self.aof.fsynced_offset());
+            engine.set_fsynced(self.fsynced_offset());
         } else {
             engine.gating = GateMode::Off;
             engine.open_gates();
@@ -236,6 +285,30 @@ impl Append {
     }
 }
 
+/// Adds `bytes` to `to`, without a copy if there is nothing yet. Returns a buffer to use again.
+fn give(to: &mut Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
+    if to.is_empty() {
+        return std::mem::replace(to, bytes);
+    }
+    to.extend_from_slice(&bytes);
+    bytes
+}
+
+/// Takes the ranges out of `bytes`.
+fn cut(bytes: &mut Vec<u8>, ranges: &[Range<usize>]) {
+    if ranges.is_empty() || bytes.is_empty() {
+        return;
+    }
+    let mut kept = Vec::with_capacity(bytes.len());
+    let mut from = 0;
+    for range in ranges {
+        kept.extend_from_slice(&bytes[from..range.start]);
+        from = range.end;
+    }
+    kept.extend_from_slice(&bytes[from..]);
+    *bytes = kept;
+}
+
 pub fn now<O: Outside + ?Sized>(outside: &mut O) -> Now {
     Now {
         mono_us: outside.ticks_ns() / 1000,
@@ -278,7 +351,7 @@ fn log_level(level: Level) -> LogLevel {
 /// A base file without keys.
 fn empty_rdb<O: Outside + ?Sized>(engine: &Engine, outside: &mut O) -> Vec<u8> {
     let options = encode_options(&engine.config);
-    let mut encoder = rdb_encoder(engine, outside, &options, true);
+    let mut encoder = rdb_encoder(engine, outside, &options, true, None);
     encoder.footer();
     let mut bytes = Vec::new();
     rdb::Packer::new(&options).pack(encoder.take(), &mut bytes);

@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use engine::{Engine, LoadEntry};
+use engine::LoadEntry;
+use keyspace::Keyspace;
 use keyspace::value::Value;
 use rdb::{AccessInfo, Loaded};
 
@@ -33,16 +34,16 @@ struct Item {
 
 /// See the file header.
 #[derive(Default)]
-pub(super) struct LoadBatch {
+pub(crate) struct LoadBatch {
     texts: Vec<u8>,
     items: Vec<Item>,
 }
 
 impl LoadBatch {
     /// Takes an entry in. True if the batch is full now.
-    pub fn push(&mut self, entry: LoadEntry<'_>, engine: &Engine) -> bool {
-        if (entry.db as usize) < engine.keyspace.db_count() {
-            engine.keyspace.prefetch_bucket(entry.db, entry.key);
+    pub fn push(&mut self, entry: LoadEntry<'_>, keyspace: &Keyspace) -> bool {
+        if (entry.db as usize) < keyspace.db_count() {
+            keyspace.prefetch_bucket(entry.db, entry.key);
         }
         let key = self.keep(entry.key);
         let value = match entry.value {

@@ -17,6 +17,7 @@ use aof::machine::LoadedSizes;
 use engine::host::LogLevel;
 use engine::{Engine, LoadEntry, LoadOutcome, LoadPolicy, LoadingInfo, Replay};
 use rdb::{ChecksumFound, Decoder, Event};
+use replication::{ReplOffset, ReplicationId};
 
 /// How long a load goes on between two looks at the clients.
 const SLICE_NS: u64 = 2_000_000;
@@ -28,6 +29,11 @@ const PROGRESS_INTERVAL_MS: i64 = 5_000;
 /// Empty keys of a damaged file that are named; the others are only counted.
 const EMPTY_KEYS_NAMED: u64 = 10;
 
+/// More deletions than this make a full resynchronization the better deal for a replica.
+const EXPIRED_KEYS_MAX_BYTES: usize = 1 << 20;
+/// What a deletion costs beside its key.
+const EXPIRED_KEY_BYTES: usize = 32;
+
 /// How the last load went, for INFO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
@@ -35,11 +41,28 @@ pub struct Loaded {
     pub expired: u64,
 }
 
+/// What a file says of its place in the history of replication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileHistory {
+    id: Option<ReplicationId>,
+    offset: Option<ReplOffset>,
+    pub stream_db: u32,
+}
+
+impl FileHistory {
+    /// Both halves of it, if it has both.
+    pub fn point(&self) -> Option<(ReplicationId, ReplOffset)> {
+        Some((self.id?, self.offset?))
+    }
+}
+
 /// What a load does with what is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     /// A key that is there already is replaced instead of being an error.
     pub merge: bool,
+    /// Keys that have expired are loaded from RDB files too: a primary will say when they go.
+    pub keep_expired: bool,
 }
 
 pub enum Step {
@@ -89,6 +112,9 @@ pub struct Loader {
     progress_ms: i64,
     rdb_used_mem: u64,
     loaded: Loaded,
+    history: FileHistory,
+    /// Left out because their time had passed, as far as it is worth to remember them.
+    expired_keys: ExpiredKeys,
     empty: u64,
     batch: LoadBatch,
 }
@@ -112,6 +138,8 @@ impl Loader {
             progress_ms: started_ms,
             rdb_used_mem: 0,
             loaded: Loaded::default(),
+            history: FileHistory::default(),
+            expired_keys: ExpiredKeys::default(),
             empty: 0,
             batch: LoadBatch::default(),
         }
@@ -119,6 +147,17 @@ impl Loader {
 
     pub fn loaded(&self) -> Loaded {
         self.loaded
+    }
+
+    pub fn history(&self) -> FileHistory {
+        self.history
+    }
+
+    /// Keys of an RDB file that were left out because their time had passed, with their databases;
+    /// none if they were too many to be remembered.
+    pub fn take_expired_keys(&mut self) -> Option<Vec<(u32, Box<[u8]>)>> {
+        let expired = std::mem::take(&mut self.expired_keys);
+        (!expired.is_incomplete).then_some(expired.keys)
     }
 
     /// What the AOF's files hold, once all are loaded.
@@ -459,7 +498,7 @@ impl Loader {
                     expiry_ms,
                     access,
                 };
-                if self.batch.push(entry, engine) {
+                if self.batch.push(entry, &engine.keyspace) {
                     self.put_batch(engine, host)?;
                 }
             }
@@ -489,15 +528,18 @@ impl Loader {
     ) -> Result<(), LoadFailed> {
         let policy = LoadPolicy {
             // In an AOF, a command behind may still refer to the key.
-            keep_expired: self.parts[self.next].kind != PartKind::Rdb,
+            keep_expired: self.options.keep_expired || self.parts[self.next].kind != PartKind::Rdb,
             replace: self.options.merge,
         };
-        let loaded = &mut self.loaded;
+        let (loaded, expired_keys) = (&mut self.loaded, &mut self.expired_keys);
         self.batch.drain(|entry| {
             let (db, key) = (entry.db, entry.key);
             match engine.load_entry(entry, policy) {
                 LoadOutcome::Added => loaded.keys += 1,
-                LoadOutcome::Expired => loaded.expired += 1,
+                LoadOutcome::Expired => {
+                    loaded.expired += 1;
+                    expired_keys.push(db, key);
+                }
                 LoadOutcome::Duplicate => {
                     let (_, outside) = host.parts();
                     let text = format!("RDB has duplicated key '{}' in DB {db}", shown(key));
@@ -531,6 +573,20 @@ impl Loader {
                 None => return,
             },
             b"aof-base" if value == b"1" => "RDB is base AOF".into(),
+            b"repl-id" => {
+                self.history.id = ReplicationId::parse(value);
+                return;
+            }
+            b"repl-offset" => {
+                self.history.offset = number().and_then(ReplOffset::claimed);
+                return;
+            }
+            b"repl-stream-db" => {
+                // Redis has written -1 where it meant none.
+                let db = number().and_then(|db| u32::try_from(db).ok());
+                self.history.stream_db = db.unwrap_or(0);
+                return;
+            }
             _ => return,
         };
         outside.log(LogLevel::Notice, &text);
@@ -552,6 +608,26 @@ impl Loader {
             info.eta_seconds
         );
         outside.log(LogLevel::Notice, &text);
+    }
+}
+
+/// See [`Loader::take_expired_keys`].
+#[derive(Default)]
+struct ExpiredKeys {
+    keys: Vec<(u32, Box<[u8]>)>,
+    bytes: usize,
+    is_incomplete: bool,
+}
+
+impl ExpiredKeys {
+    fn push(&mut self, db: u32, key: &[u8]) {
+        self.bytes += key.len() + EXPIRED_KEY_BYTES;
+        if self.bytes > EXPIRED_KEYS_MAX_BYTES {
+            self.is_incomplete = true;
+            self.keys = Vec::new();
+        } else if !self.is_incomplete {
+            self.keys.push((db, key.into()));
+        }
     }
 }
 

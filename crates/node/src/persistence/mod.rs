@@ -17,14 +17,15 @@ mod append;
 mod finding;
 mod info;
 mod leaving;
-mod load_batch;
+pub(crate) mod load_batch;
 mod loading;
 mod reloading;
 mod saving;
-mod sink;
+pub(crate) mod sink;
 mod snapshot;
 
 use crate::outside::{DiskDone, DiskJob, Outside, SnapshotId};
+use crate::replication::Position;
 use append::Append;
 use config::Config;
 use engine::host::LogLevel;
@@ -38,7 +39,7 @@ use snapshot::{Begin, Purpose, Snapshot};
 
 pub use finding::Origin;
 pub use leaving::SHUTDOWN_FAILED;
-pub use loading::{LoadFailed, Loaded, Loader, Step};
+pub use loading::{FileHistory, LoadFailed, Loaded, Loader, Step};
 pub use reloading::reload;
 
 const MISCONF_RDB: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
@@ -65,6 +66,73 @@ pub struct Persistence {
     loading: Option<LoadingInfo>,
     loaded: Loaded,
     done: Vec<DiskDone>,
+    /// Of replication's own jobs.
+    done_for_links: Vec<DiskDone>,
+    /// Where in the history a file that is begun now stands.
+    position: Option<Position>,
+}
+
+/// What replication needs of the files' side, and gives to it.
+impl Persistence {
+    /// Takes what commands did so far: the AOF's part goes there, the replicas' waits for
+    /// [`Persistence::take_for_replicas`].
+    pub fn take_effects<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        self.append.take_effects(engine, outside);
+    }
+
+    /// Bytes that replicas are to get; `spare` is emptied and takes their place.
+    pub fn take_for_replicas(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        self.append.take_for_replicas(spare)
+    }
+
+    pub fn for_replicas_bytes(&self) -> usize {
+        self.append.for_replicas_bytes()
+    }
+
+    /// Tells where in the history a file stands that is begun before the next call.
+    pub fn set_position(&mut self, position: Option<Position>) {
+        self.position = position;
+    }
+
+    /// How far the effects are on the disk; none without an AOF.
+    pub fn fsynced_offset(&self) -> Option<u64> {
+        self.append.is_on().then(|| self.append.fsynced_offset())
+    }
+
+    pub fn take_done_for_links(&mut self) -> Vec<DiskDone> {
+        std::mem::take(&mut self.done_for_links)
+    }
+
+    /// A snapshot of the primary has taken the place of all data: what the AOF says is past.
+    pub fn data_set_replaced<O: Outside + ?Sized>(&mut self, outside: &mut O) {
+        if self.append.is_on() {
+            self.append.switch(false, outside);
+            self.append.switch(true, outside);
+            self.requested = Some(Request::Rewrite);
+        }
+    }
+
+    /// An encoder for a snapshot that goes to replicas, how it is to be packed, and where a file
+    /// may be made for it.
+    pub fn sync_snapshot<O: Outside + ?Sized>(
+        &mut self,
+        snapshot: &SyncSnapshot,
+        engine: &Engine,
+        outside: &mut O,
+    ) -> ((Box<dyn Sink>, EncodeOptions), Vec<u8>) {
+        let config = &engine.config;
+        let mut packing = encode_options(config);
+        packing.version = packing.version.min(snapshot.version_max);
+        let sink = rdb_sink(engine, outside, &packing, false, snapshot.position);
+        let name = format!("temp-sync-{}.rdb", outside.process_id());
+        ((sink, packing), path_in_dir(config, name.as_bytes()))
+    }
+}
+
+/// What a snapshot for replicas is to be like.
+pub struct SyncSnapshot {
+    pub version_max: u16,
+    pub position: Option<Position>,
 }
 
 /// Loading the data set.
@@ -77,7 +145,11 @@ impl Persistence {
         outside: &mut O,
     ) -> Result<(Origin, Loader), LoadFailed> {
         let (origin, parts) = finding::find(&engine.config, self.append.names(), outside)?;
-        let loader = Loader::new(parts, LoadOptions::default(), outside);
+        let options = LoadOptions {
+            keep_expired: engine.config.replicaof.is_some(),
+            ..LoadOptions::default()
+        };
+        let loader = Loader::new(parts, options, outside);
         engine.loading = true;
         self.loading_goes_on(&loader, outside);
         Ok((origin, loader))
@@ -140,6 +212,8 @@ impl Persistence {
             loading: None,
             loaded: Loaded::default(),
             done: Vec::new(),
+            done_for_links: Vec::new(),
+            position: None,
         }
     }
 
@@ -382,7 +456,7 @@ impl Persistence {
             key_delay_us: config.rdb_key_save_delay.into(),
             packing: Some(packing.clone()),
         };
-        let sink = rdb_sink(engine, outside, &packing, false);
+        let sink = rdb_sink(engine, outside, &packing, false, self.position);
         Snapshot::begin(begin, sink, engine, outside)
     }
 
@@ -403,6 +477,10 @@ impl Persistence {
     ) {
         match done {
             DiskDone::Aof(done) => self.append.on_done(done, outside),
+            done @ (DiskDone::StreamPacked { .. }
+            | DiskDone::StreamFinished { .. }
+            | DiskDone::StreamFailed { .. }
+            | DiskDone::Kept { .. }) => self.done_for_links.push(done),
             DiskDone::SnapshotWritten { id, bytes } => {
                 if let Some(snapshot) = self.snapshot.as_mut().filter(|s| s.id == id) {
                     snapshot.written(bytes);
@@ -569,17 +647,27 @@ fn rdb_encoder<O: Outside + ?Sized>(
     outside: &mut O,
     options: &EncodeOptions,
     is_aof_base: bool,
+    position: Option<Position>,
 ) -> Encoder {
     let mut encoder = Encoder::new(options);
     let created = (outside.unix_ms() / 1000).to_string();
     let memory = outside.used_memory().to_string();
-    encoder.header(&[
+    let mut fields: Vec<(&[u8], &[u8])> = vec![
         (b"redis-ver", config::REDIS_VERSION.as_bytes()),
         (b"redis-bits", b"64"),
         (b"ctime", created.as_bytes()),
         (b"used-mem", memory.as_bytes()),
-        (b"aof-base", if is_aof_base { b"1" } else { b"0" }),
-    ]);
+    ];
+    let (offset, db) = position.map_or_else(Default::default, |position| {
+        (position.offset.to_string(), position.stream_db.to_string())
+    });
+    if let Some(position) = &position {
+        fields.push((b"repl-stream-db", db.as_bytes()));
+        fields.push((b"repl-id", position.id.as_str().as_bytes()));
+        fields.push((b"repl-offset", offset.as_bytes()));
+    }
+    fields.push((b"aof-base", if is_aof_base { b"1" } else { b"0" }));
+    encoder.header(&fields);
     for db in 0..engine.keyspace.db_count() as u32 {
         let keys = engine.keyspace.db(db);
         if !keys.is_empty() {
@@ -594,8 +682,9 @@ fn rdb_sink<O: Outside + ?Sized>(
     outside: &mut O,
     options: &EncodeOptions,
     is_aof_base: bool,
+    position: Option<Position>,
 ) -> Box<dyn Sink> {
-    let encoder = rdb_encoder(engine, outside, options, is_aof_base);
+    let encoder = rdb_encoder(engine, outside, options, is_aof_base, position);
     let policy = engine.config.maxmemory_policy.as_str();
     let access = match policy {
         "allkeys-lfu" | "volatile-lfu" => Access::Frequency,

@@ -31,7 +31,14 @@ fn reload_rdb(
         persistence.save(engine, outside)?;
     }
     let parts = rdb_part(&engine.config, outside).map_err(|_| FAILED.to_owned())?;
-    let loader = Loader::new(parts, LoadOptions { merge }, outside);
+    let loader = Loader::new(
+        parts,
+        LoadOptions {
+            merge,
+            keep_expired: engine.role().is_replica,
+        },
+        outside,
+    );
     if flush {
         engine.empty_data_set(host);
     }

@@ -15,7 +15,7 @@
 //!
 //! It does not know what the bytes mean, keeps no buffers, and makes no promise on time beyond the
 //! deadline it is given. Per connection it keeps 12 bytes ([`slab`]); listening sockets are in
-//! [`listen`]. Tests are in `tests.rs`.
+//! [`listen`], outgoing connections begin in [`connect`]. Tests are in `tests.rs`.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
@@ -32,12 +32,15 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::address::Address;
 use crate::signals::Signals;
 use listen::Listeners;
-use slab::{BLOCKED, Conn, HANGUP, LISTED, ON_DEMAND, PAUSED, READABLE, Slab};
+use slab::{BLOCKED, CONNECTING, Conn, HANGUP, LISTED, ON_DEMAND, PAUSED, READABLE, Slab};
 
+mod connect;
 mod listen;
 mod slab;
 #[cfg(test)]
 mod tests;
+
+pub use connect::resolve;
 
 /// A connection's name for as long as it lives. No other connection ever has the same one.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -87,6 +90,10 @@ pub enum Event {
         listener: ListenerId,
         error: io::Error,
     },
+    /// A connection begun by [`Reactor::connect_tcp`] is there.
+    Connected(ConnId),
+    /// It could not be made; the id means nothing any more.
+    ConnectFailed { conn: ConnId, error: io::Error },
     /// There are bytes, or the end, or an error to read.
     Readable(ConnId),
     /// A write that was [`WriteOutcome::Blocked`] can go on.
@@ -377,6 +384,12 @@ impl Reactor {
         }
     }
 
+    /// The other end of the connection.
+    pub fn peer_address(&self, id: ConnId) -> io::Result<Address> {
+        let address = self.socket(id)?.peer_addr()?;
+        Address::from_socket(&address).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+
     /// Closes the socket. Its id means nothing from now on; events of this turn that still name it
     /// lead to `NotConnected`.
     pub fn close(&mut self, id: ConnId) {
@@ -501,6 +514,11 @@ impl Connections {
         registry: &Registry,
         events: &mut Vec<Event>,
     ) {
+        if self.slab.get(id).is_some_and(|conn| conn.has(CONNECTING))
+            && !connect::settle(&mut self.slab, id, event, events)
+        {
+            return;
+        }
         let Some(conn) = self.slab.get_mut(id) else {
             return;
         };

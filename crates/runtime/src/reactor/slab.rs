@@ -24,6 +24,7 @@ pub(super) const PAUSED: u8 = 4;
 pub(super) const HANGUP: u8 = 8;
 pub(super) const BLOCKED: u8 = 16;
 pub(super) const ON_DEMAND: u8 = 32;
+pub(super) const CONNECTING: u8 = 64;
 
 pub(super) struct Conn {
     pub fd: OwnedFd,

@@ -472,3 +472,57 @@ fn large_transfers_arrive_whole_through_a_shared_buffer() {
     assert!(received == expected);
     writer.join().expect("no panic").expect("writes");
 }
+
+#[test]
+fn an_outgoing_connection_says_when_it_is_there_and_carries_bytes() {
+    let (mut reactor, _, address) = reactor();
+    let local = "127.0.0.1".parse().expect("an address");
+    let ours = reactor
+        .connect_tcp(address, Some(local))
+        .expect("begins to connect");
+    let mut accepted = None;
+    let mut connected = false;
+    wait_for(&mut reactor, |event| {
+        match event {
+            Event::Accepted { conn, .. } => accepted = Some(*conn),
+            Event::Connected(conn) if *conn == ours => connected = true,
+            _ => {}
+        }
+        (accepted.is_some() && connected).then_some(())
+    });
+    let theirs = accepted.expect("was accepted");
+    assert_eq!(
+        reactor.peer_address(ours).expect("is open"),
+        Address::Tcp(address)
+    );
+    assert!(matches!(
+        reactor.write(ours, b"ping"),
+        WriteOutcome::Written(4)
+    ));
+    assert_eq!(read_exactly(&mut reactor, theirs, 4), b"ping");
+    assert!(matches!(
+        reactor.write(theirs, b"pong"),
+        WriteOutcome::Written(4)
+    ));
+    assert_eq!(read_exactly(&mut reactor, ours, 4), b"pong");
+}
+
+#[test]
+fn a_refused_connection_is_reported_once_and_forgotten() {
+    let (mut reactor, listener, address) = reactor();
+    reactor.close_listener(listener);
+    let conn = reactor
+        .connect_tcp(address, None)
+        .expect("begins to connect");
+    let kind = wait_for(&mut reactor, |event| match event {
+        Event::ConnectFailed {
+            conn: failed,
+            error,
+        } if *failed == conn => Some(error.kind()),
+        _ => None,
+    });
+    assert_eq!(kind, io::ErrorKind::ConnectionRefused);
+    assert!(!reactor.is_open(conn));
+    assert_eq!(reactor.connection_count(), 0);
+    assert!(turn(&mut reactor).is_empty());
+}

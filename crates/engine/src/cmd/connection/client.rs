@@ -1,6 +1,5 @@
 //! CLIENT subcommands about the calling connection, and CLIENT UNBLOCK.
 
-use crate::blocking::write_timeout;
 use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
@@ -128,14 +127,11 @@ pub fn client_unblock(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         .iter()
         .find(|s| s.id as i64 == id)
         .map(|s| s.slot);
-    let released = target.is_some_and(|target| {
-        ctx.engine.release_blocked(target, |out, blocked| {
-            if with_error {
-                out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-            } else {
-                write_timeout(out, blocked.on_timeout);
-            }
-        })
+    let released = target.is_some_and(|target| match with_error {
+        true => ctx
+            .engine
+            .end_wait(target, "UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+        false => ctx.engine.time_out(target, ctx.host),
     });
     ctx.out.integer(i64::from(released));
     Ok(())

@@ -1,9 +1,9 @@
 //! CLIENT PAUSE and UNPAUSE.
 
+use crate::cmd::timeout::parse_whole_ms;
 use crate::ctx::{Args, Ctx};
-use crate::engine::PauseMode;
-use crate::error::{Outcome, ReplyError, texts};
-use resp::parse_i64;
+use crate::error::{Outcome, ReplyError};
+use crate::pause::{PauseMode, PausePurpose};
 
 pub fn client_pause(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     let mode = match args {
@@ -17,23 +17,16 @@ pub fn client_pause(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         }
         _ => return Err(ReplyError::wrong_arity("client|pause")),
     };
-    let timeout_ms = parse_i64(args[2]).ok_or(ReplyError::new(
-        "ERR timeout is not an integer or out of range",
-    ))?;
-    if timeout_ms < 0 {
-        return Err(texts::TIMEOUT_NEGATIVE);
-    }
     let now_ms = ctx.now_ms();
-    let until_ms = now_ms
-        .checked_add(timeout_ms)
-        .ok_or(ReplyError::new("ERR timeout is out of range"))?;
-    ctx.engine.pause_clients(until_ms, mode);
+    let timeout_ms = parse_whole_ms(args[2], now_ms)?;
+    let until_ms = now_ms + timeout_ms;
+    ctx.engine.pause(PausePurpose::Client, Some(until_ms), mode);
     ctx.out.ok();
     Ok(())
 }
 
 pub fn client_unpause(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    ctx.engine.unpause();
+    ctx.engine.end_pause(PausePurpose::Client);
     ctx.out.ok();
     Ok(())
 }

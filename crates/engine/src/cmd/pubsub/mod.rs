@@ -6,6 +6,7 @@
 
 use crate::cmd::help;
 use crate::ctx::{Args, Ctx};
+use crate::effects::EffectsReader;
 use crate::error::{Outcome, ReplyError};
 use crate::pubsub::Scope;
 use resp::Writer;
@@ -108,6 +109,10 @@ fn send(ctx: &mut Ctx<'_>, args: Args<'_>, scope: Scope) -> Outcome {
     };
     ctx.out.integer(receivers as i64);
     ctx.engine.stats.pubsub_messages += 1;
+    // Our replicas have listeners of their own; a file has none.
+    if ctx.engine.effects.is_read_by(EffectsReader::Replicas) {
+        ctx.engine.effects.push_for_replicas(args);
+    }
     Ok(())
 }
 

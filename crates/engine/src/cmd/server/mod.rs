@@ -27,6 +27,6 @@ pub use memory::{
     memory_doctor, memory_help, memory_malloc_stats, memory_purge, memory_stats, memory_usage,
 };
 pub use monitor::monitor;
-pub use node::{role, shutdown, time};
+pub use node::{shutdown, time};
 pub use persistence::{bgrewriteaof, bgsave, lastsave, save};
 pub use slowlog::{SlowLog, slowlog_get, slowlog_help, slowlog_len, slowlog_reset};

@@ -1,22 +1,15 @@
-//! Commands about the process: TIME, ROLE, SHUTDOWN.
+//! Commands about the process: TIME, SHUTDOWN.
 
+use crate::blocking::BlockedOn;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, ReplyError, texts};
-use crate::host::ShutdownRequest;
+use crate::host::{ShutdownProgress, ShutdownRequest};
 
 pub fn time(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     let now_us = ctx.host.unix_us();
     ctx.out.array(2);
     ctx.out.bulk_int(now_us / 1_000_000);
     ctx.out.bulk_int(now_us % 1_000_000);
-    Ok(())
-}
-
-pub fn role(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
-    ctx.out.array(3);
-    ctx.out.bulk(b"master");
-    ctx.out.integer(0);
-    ctx.out.empty_array();
     Ok(())
 }
 
@@ -45,6 +38,7 @@ fn parse_shutdown(args: &[&[u8]]) -> Result<Option<ShutdownRequest>, ReplyError>
 pub fn shutdown(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     match parse_shutdown(&args[1..])? {
         None if ctx.host.abort_shutdown(ctx.engine) => {
+            ctx.engine.shutdown_failed(ctx.host);
             ctx.out.ok();
             Ok(())
         }
@@ -54,10 +48,15 @@ pub fn shutdown(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
             if ctx.engine.loading {
                 request.save = Some(false);
             }
-            // No reply on success: the connection closes with the process.
-            ctx.host
+            let progress = ctx
+                .host
                 .shutdown(ctx.engine, request)
-                .map_err(ReplyError::from_host)
+                .map_err(ReplyError::from_host)?;
+            // No reply on success: the connection closes with the process.
+            if progress == ShutdownProgress::Waiting && ctx.may_block() {
+                ctx.block_on(args, BlockedOn::Shutdown, None);
+            }
+            Ok(())
         }
     }
 }

@@ -86,6 +86,11 @@ impl Text {
         self.0.push_str("\r\n");
     }
 
+    /// Fields that somebody else has written, line ends included.
+    fn lines(&mut self, lines: &str) {
+        self.0.push_str(lines);
+    }
+
     fn field(&mut self, name: &str, value: impl Display) {
         // Writing to a string does not fail.
         let _ = write!(self.0, "{name}:{value}\r\n");

@@ -3,9 +3,6 @@
 use super::Text;
 use crate::ctx::Ctx;
 
-/// Replication ids of nobody.
-const NO_REPLICATION_ID: &str = "0000000000000000000000000000000000000000";
-
 pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
     let process = ctx.host.process();
     let now_us = ctx.engine.now_us();
@@ -60,26 +57,7 @@ pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
 
 pub(super) fn replication(ctx: &mut Ctx<'_>, text: &mut Text) {
     text.heading("Replication");
-    text.words(&[
-        ("role", "master"),
-        ("connected_slaves", "0"),
-        ("master_failover_state", "no-failover"),
-    ]);
-    text.words(&[
-        ("master_replid", &ctx.host.process().replication_id),
-        ("master_replid2", NO_REPLICATION_ID),
-    ]);
-    text.numbers(&[
-        ("master_repl_offset", 0),
-        ("second_repl_offset", -1),
-        ("repl_backlog_active", 0),
-        (
-            "repl_backlog_size",
-            ctx.engine.config.repl_backlog_size.into(),
-        ),
-        ("repl_backlog_first_byte_offset", 0),
-        ("repl_backlog_histlen", 0),
-    ]);
+    text.lines(&ctx.host.replication_info(ctx.engine).section);
 }
 
 pub(super) fn cpu(ctx: &mut Ctx<'_>, text: &mut Text) {
