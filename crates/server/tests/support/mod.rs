@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test program uses the part it needs")]
 
+pub mod fake_primary;
 pub mod random_commands;
 pub mod random_keys;
 pub mod replication;
