@@ -115,7 +115,11 @@ fn the_emptiness_is_copied_where_an_option_allows_it() {
     assert_eq!(group.replica.line("CONFIG SET repl-refuse-empty no"), "OK");
     group.replica.wait_for_link();
     assert_eq!(group.replica.line("DBSIZE"), "0");
-    // The one below has the same history as before, in which everything was replaced.
+    // Whoever copies that replica has a guard of its own.
+    group.below.wait_for_log("keeping our data");
+    assert_eq!(group.below.summary(), group.before);
+    assert_eq!(group.below.line("CONFIG SET repl-refuse-empty no"), "OK");
+    group.below.wait_for_link();
     wait_until_equal(&mut [&mut group.replica, &mut group.below]);
 }
 

@@ -393,6 +393,10 @@ fn a_primary_that_stalls_is_given_up_at_every_step() {
     let before = node.summary();
     let good: Arc<[u8]> = good.into();
     for (name, expected, play) in steps {
+        if name == "half a line" && !node.who.is_redan() {
+            // Redis says that reading timed out, in other words.
+            continue;
+        }
         let logged = node.log().len();
         let snapshot = Arc::clone(&good);
         let liar = FakePrimary::start(move |talk| play(talk, &snapshot));
@@ -435,7 +439,10 @@ fn a_stream_of_garbage_ends_the_link_and_not_the_process() {
             node.log()[logged..].contains("Protocol error")
         });
         poll_until(PATIENCE, "it tries again", || liar.met_at().len() >= 2);
-        assert_eq!(node.line("GET going"), "\"on\"");
+        // Every attempt replaces it all, and goes on until the garbage.
+        poll_until(PATIENCE, "what came before the garbage is there", || {
+            node.line("GET going") == "\"on\""
+        });
         assert_eq!(node.line("GET from-the-liar"), "\"yes\"");
     }
     check_recovery(&mut node);
