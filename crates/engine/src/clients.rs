@@ -71,6 +71,12 @@ impl ClientMemory {
 }
 
 impl Engine {
+    /// Connected clients; replicas are none.
+    pub fn client_count(&self) -> usize {
+        let replicas = self.sessions.iter().filter(|s| s.is_replica_link());
+        self.sessions.len() - replicas.count()
+    }
+
     /// Takes over `maxmemory-clients` and counts anew.
     pub(crate) fn recount_client_memory(&mut self) {
         let Engine {
@@ -149,6 +155,7 @@ impl Engine {
         if idle_limit_ms > 0
             && idle_ms > idle_limit_ms
             && session.blocked.is_none()
+            && !session.flags.has(SessionFlags::TRUSTED)
             && !session.in_pubsub_mode()
         {
             host.log(LogLevel::Verbose, "Closing idle client");

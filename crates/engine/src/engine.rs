@@ -12,6 +12,7 @@ use crate::error::ReplyError;
 use crate::host::{Host, LogLevel};
 use crate::news::Stray;
 use crate::output::{BufferPool, Output};
+use crate::own_keys::OwnKeys;
 use crate::pause::Pauses;
 use crate::pubsub::PubSub;
 use crate::release::{GateMode, Waiting};
@@ -152,6 +153,9 @@ pub struct Engine {
     pub stats: Stats,
     pub effects: Effects,
     pub(crate) role: Role,
+    pub(crate) own_keys: OwnKeys,
+    /// When it was last logged that a replica cannot write to its disk.
+    pub(crate) disk_warned_ms: i64,
     /// A data set is being loaded: most commands are refused.
     pub loading: bool,
     /// A snapshot of the primary is being loaded beside the data that is served.
@@ -159,6 +163,9 @@ pub struct Engine {
     /// How far the effects are in the append-only file on the disk; none while there is no such file.
     /// WAITAOF goes by it.
     pub durable: Option<u64>,
+    /// Memory that does not count against `maxmemory`, because evicting keys would only add to it: what
+    /// is kept for replicas beyond `repl-backlog-size`, what waits for the append-only file.
+    pub uncounted_memory: u64,
     /// Why writes are refused at present (the disk), if they are.
     pub write_refusal: Option<ReplyError>,
     /// EXEC is running queued commands.
@@ -220,9 +227,12 @@ impl Engine {
             stats: Stats::new(),
             effects: Effects::default(),
             role: Role::default(),
+            own_keys: OwnKeys::default(),
+            disk_warned_ms: i64::MIN,
             loading: false,
             async_loading: false,
             durable: None,
+            uncounted_memory: 0,
             write_refusal: None,
             in_transaction: false,
             gating: GateMode::Off,

@@ -90,6 +90,13 @@ pub mod texts {
         ReplyError::new("OOM command not allowed when used memory > 'maxmemory'.");
     pub const LOADING: ReplyError =
         ReplyError::new("LOADING Redis is loading the dataset in memory");
+    pub const PRIMARY_DOWN: ReplyError = ReplyError::new(
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    );
+    pub const READ_ONLY: ReplyError =
+        ReplyError::new("READONLY You can't write against a read only replica.");
+    pub const NO_REPLICAS: ReplyError =
+        ReplyError::new("NOREPLICAS Not enough good replicas to write.");
     pub const NO_AUTH: ReplyError = ReplyError::new("NOAUTH Authentication required.");
     pub const TIMEOUT_NOT_FLOAT: ReplyError =
         ReplyError::new("ERR timeout is not a float or out of range");

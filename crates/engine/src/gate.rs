@@ -6,15 +6,17 @@
 use crate::ctx::{Args, Ctx};
 use crate::engine::Engine;
 use crate::error::{Outcome, ReplyError, texts};
-use crate::host::Host;
+use crate::host::{Crash, Host, LogLevel};
 use crate::pause::PauseMode;
 use crate::release::GateMode;
+use crate::role::Role;
 use crate::session::{Queued, Session, SessionFlags};
 use commands::{CommandId, Flags};
 use resp::{Version, Writer};
 
 /// Echoed names and arguments in "unknown command" are cut here, as Redis does.
 const ECHO_MAX: usize = 128;
+const DISK_WARNING_PERIOD_MS: i64 = 10_000;
 
 impl Engine {
     /// A top-level command by the name a client used: the table's, or a renamed one.
@@ -76,7 +78,11 @@ impl Engine {
         };
         session.last_command = Some(id);
         // What a primary did is no longer up for decision.
-        if !session.is_primary_link() {
+        if session.is_primary_link() {
+            if self.write_refusal.is_some() && id.flags().contains(Flags::WRITE) {
+                self.warn_of_disk(host);
+            }
+        } else {
             if let Err(error) = self.gate(session, id, args, host) {
                 return self.reject(session, out, host, Some(id), &error);
             }
@@ -134,6 +140,9 @@ impl Engine {
         {
             return Err(refusal.clone());
         }
+        if self.role != Role::default() {
+            self.check_role(session, id)?;
+        }
         if session.version == Version::V2
             && session.in_pubsub_mode()
             && !allowed_while_subscribed(id)
@@ -144,8 +153,43 @@ impl Engine {
             )
             .into());
         }
+        if self.role.is_replica
+            && !self.role.is_link_up
+            && !self.config.replica_serve_stale_data
+            && concerns(session, id, |f| !f.contains(Flags::STALE))
+        {
+            return Err(texts::PRIMARY_DOWN);
+        }
         if self.loading && concerns(session, id, |f| !f.contains(Flags::LOADING)) {
             return Err(texts::LOADING);
+        }
+        if self.async_loading && concerns(session, id, |f| f.contains(Flags::NO_ASYNC_LOADING)) {
+            return Err(texts::LOADING);
+        }
+        // Else the link of a replica could get around a pause, which does not hold it back.
+        if session.is_replica_link()
+            && concerns(session, id, |f| {
+                f.intersects(Flags::WRITE | Flags::READONLY | Flags::MAY_REPLICATE)
+            })
+        {
+            return Err(ReplyError::new(
+                "ERR Replica can't interact with the keyspace",
+            ));
+        }
+        Ok(())
+    }
+
+    /// What a replica, or a primary with too few of them, does not do.
+    #[cold]
+    fn check_role(&self, session: &Session, id: CommandId) -> Outcome {
+        if !concerns(session, id, |f| f.contains(Flags::WRITE)) {
+            return Ok(());
+        }
+        if !self.role.has_enough_replicas {
+            return Err(texts::NO_REPLICAS);
+        }
+        if self.role.is_replica && self.config.replica_read_only {
+            return Err(texts::READ_ONLY);
         }
         Ok(())
     }
@@ -173,6 +217,28 @@ impl Engine {
             Err(texts::OUT_OF_MEMORY)
         } else {
             Ok(())
+        }
+    }
+
+    /// A replica runs what its primary did although it cannot keep it. That goes on only if
+    /// `replica-ignore-disk-write-errors` says so: otherwise the process must not pretend.
+    #[cold]
+    fn warn_of_disk(&mut self, host: &mut dyn Host) {
+        if !self.config.replica_ignore_disk_write_errors {
+            host.log(
+                LogLevel::Warning,
+                "Replica was unable to write command to disk.",
+            );
+            host.crash(Crash::Panic);
+            return;
+        }
+        let now_ms = self.now_us / 1000;
+        if now_ms >= self.disk_warned_ms.saturating_add(DISK_WARNING_PERIOD_MS) {
+            self.disk_warned_ms = now_ms;
+            host.log(
+                LogLevel::Warning,
+                "Replica is applying a command even though it is unable to write to disk.",
+            );
         }
     }
 
@@ -269,6 +335,10 @@ impl Engine {
             self.keyspace.touch = false;
         }
         let is_rerun = session.flags.has(SessionFlags::UNBLOCKED);
+        let own_write = match self.role.is_replica {
+            true => self.begin_own_write(session, id, args),
+            false => None,
+        };
         let mut ctx = Ctx {
             engine: self,
             session,
@@ -278,6 +348,9 @@ impl Engine {
         };
         let outcome = crate::dispatch::run(&mut ctx, id, args);
         self.keyspace.touch = true;
+        if let Some(write) = own_write {
+            self.end_own_write(session, write);
+        }
         let failed = outcome.is_err();
         if let Err(error) = outcome {
             out.truncate(mark);

@@ -30,6 +30,7 @@ mod load;
 mod memory;
 mod news;
 mod output;
+mod own_keys;
 mod pause;
 pub mod persistence;
 pub mod pubsub;

@@ -110,6 +110,7 @@ impl Engine {
     /// nothing is recorded as an effect. Sessions keep their databases' numbers. Returns how many keys
     /// went.
     pub fn empty_data_set(&mut self, host: &mut dyn Host) -> usize {
+        self.forget_own_keys();
         let count = self.keyspace.db_count() as u32;
         for db in 0..count {
             self.touch_all_watched(None, db, None);

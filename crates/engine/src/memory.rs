@@ -10,14 +10,16 @@ const CLOCK_EVERY: usize = 16;
 impl Engine {
     /// Memory that counts against `maxmemory`.
     pub fn counted_memory(&mut self, host: &mut dyn Host) -> u64 {
-        host.used_memory()
+        host.used_memory().saturating_sub(self.uncounted_memory)
     }
 
     /// Evicts until memory fits, within a time slice. False if it does not fit and no more can be
     /// done now; true also when the slice ended with evictions still going well.
     pub(crate) fn free_memory(&mut self, host: &mut dyn Host) -> bool {
         let limit = self.settings.maxmemory;
-        if limit == 0 || self.counted_memory(host) <= limit {
+        // A replica's data is its primary's business, and nothing goes while clients are paused.
+        let is_exempt = self.role.is_replica && self.config.replica_ignore_maxmemory;
+        if limit == 0 || is_exempt || self.is_paused() || self.counted_memory(host) <= limit {
             return true;
         }
         let slice_ns = eviction_slice_ns(self.settings.maxmemory_eviction_tenacity);

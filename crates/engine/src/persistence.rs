@@ -24,7 +24,6 @@ pub enum Reload {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PersistenceInfo {
     pub loading: Option<LoadingInfo>,
-    pub async_loading: bool,
     pub current_cow_peak: u64,
     pub current_cow_size: u64,
     pub current_cow_size_age: u64,
@@ -61,7 +60,6 @@ impl Default for PersistenceInfo {
     fn default() -> PersistenceInfo {
         PersistenceInfo {
             loading: None,
-            async_loading: false,
             current_cow_peak: 0,
             current_cow_size: 0,
             current_cow_size_age: 0,

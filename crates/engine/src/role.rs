@@ -43,6 +43,7 @@ impl Engine {
             return;
         }
         self.settle_expired_keys();
+        self.forget_own_keys();
         if role.is_replica {
             self.throw_out_blocked();
         }

@@ -77,6 +77,10 @@ impl Engine {
         self.settle_expired_keys();
         let unit_end = session.stream.unit_end;
         self.finish(session);
+        if self.settings.maxmemory > 0 {
+            // If `replica-ignore-maxmemory` is off; no command of the stream was asked about it.
+            self.free_memory(host);
+        }
         Some(unit_end)
     }
 

@@ -65,6 +65,7 @@ impl Engine {
         if self.active_expire
             && !self.is_paused()
             && !self.loading
+            && !self.role.is_replica
             && let Some(at) = self.keyspace.next_expiry_ms()
         {
             next = next.min(at);
@@ -76,7 +77,7 @@ impl Engine {
     }
 
     fn expire_slice(&mut self) {
-        if !self.active_expire || self.is_paused() || self.loading {
+        if !self.active_expire || self.is_paused() || self.loading || self.role.is_replica {
             return;
         }
         let commands = self
@@ -123,9 +124,10 @@ impl Engine {
             .loop_us_rate
             .sample(self.stats.event_loop.nanoseconds / 1000, now_ms);
         self.stats.peak_memory = self.stats.peak_memory.max(host.used_memory());
-        if self.settings.maxmemory > 0 && !self.is_paused() && !self.loading {
+        if self.settings.maxmemory > 0 && !self.loading {
             self.free_memory(host);
         }
+        self.expire_own_keys(host);
         self.keyspace.shrink_tables(SHRINK_PER_CRON);
         if !self.debug.cron_paused {
             self.clients_cron(host);

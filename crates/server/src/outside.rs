@@ -33,6 +33,8 @@ pub struct ServerOutside {
     snapshots: SnapshotWriter,
     streams: StreamPacker,
     append: disk::Disk,
+    /// Who we are, for the log: `M` or `S`.
+    role: char,
 }
 
 impl ServerOutside {
@@ -44,11 +46,17 @@ impl ServerOutside {
             snapshots: SnapshotWriter::spawn(waker.clone())?,
             streams: StreamPacker::spawn(waker.clone())?,
             append: disk::Disk::spawn("redan-aof", Some(waker.clone()))?,
+            role: 'M',
         })
     }
 
     pub fn say(&self, level: Level, text: &str) {
-        self.logger.log(level, 'M', format_args!("{text}"));
+        self.logger.log(level, self.role, format_args!("{text}"));
+    }
+
+    /// What log lines say we are from now on.
+    pub fn set_replica(&mut self, is_replica: bool) {
+        self.role = if is_replica { 'S' } else { 'M' };
     }
 
     pub fn logger(&self) -> &'static Logger {

@@ -118,6 +118,7 @@ impl Turns {
         }
         self.events = events;
         node::turn::end_of_turn(engine, host);
+        host.outside.set_replica(engine.role().is_replica);
         self.carry_out_wants(engine, host);
         self.write_links(engine, host);
         self.write_replies(engine, host);

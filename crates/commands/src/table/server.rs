@@ -218,7 +218,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         flags: flags!(READONLY | FAST),
         acl: acl!(READ | FAST),
         since: "5.0.0",
-        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
+        complexity: "",
         args: &[Arg::integer("version").token("VERSION").optional()],
         summary: "Draws a picture and tells the version.",
         reply: ReplyShape::Verbatim,
@@ -243,7 +243,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         flags: flags!(ADMIN | NOSCRIPT | LOADING | STALE),
         acl: acl!(ADMIN | SLOW | DANGEROUS),
         since: "1.0.0",
-        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
+        complexity: "",
         summary: "Streams every command that the server runs.",
         ..DEFAULTS
     },
@@ -415,7 +415,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         flags: flags!(ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI),
         acl: acl!(ADMIN | SLOW | DANGEROUS),
         since: "1.0.0",
-        complexity: "O(N) for all data, N: keys; O(1) for a part of the stream",
+        complexity: "O(N), N: keys in all databases",
         summary: "Asks for all data and the stream of changes to it. Sent by old replicas.",
         reply: ReplyShape::Nothing,
         ..DEFAULTS

@@ -34,6 +34,7 @@ pub struct TestHost {
     pub now_us: i64,
     pub log: Vec<String>,
     pub door: Door,
+    pub may_crash: bool,
     /// What the next SHUTDOWN is answered.
     pub shutdown: Result<ShutdownProgress, String>,
     /// What the engine asked of persistence.
@@ -181,7 +182,8 @@ impl Host for TestHost {
         self.now_us += duration_us as i64;
     }
     fn crash(&mut self, how: Crash) {
-        panic!("the engine asked for {how:?}");
+        assert!(self.may_crash, "the engine asked for {how:?}");
+        self.log.push(format!("crash {how:?}"));
     }
 }
 
@@ -215,6 +217,7 @@ impl World {
                 now_us: START_US,
                 log: Vec::new(),
                 door: Door::default(),
+                may_crash: false,
                 shutdown: Ok(ShutdownProgress::Ending),
                 asked: Vec::new(),
                 used_memory: 0,
@@ -262,12 +265,36 @@ impl World {
 
     /// Sends one request, the words of which are separated by blanks; the turn goes on.
     pub fn send(&mut self, client: Client, request: &str) {
-        let words: Vec<&str> = request.split_whitespace().collect();
-        let mut wire = format!("*{}\r\n", words.len());
-        for word in words {
-            wire.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
+        let wire = wire_of(request);
         self.engine.feed(client.0, wire.as_bytes(), &mut self.host);
+    }
+
+    /// What a primary sends, one request a line, in one turn; returns how much of it has run.
+    pub fn stream(&mut self, primary: SessionId, requests: &str) -> Option<u64> {
+        let wire: String = requests.lines().map(wire_of).collect();
+        let done = self
+            .engine
+            .feed_primary(primary, wire.as_bytes(), &mut self.host);
+        self.end_turn();
+        done
+    }
+
+    pub fn set_role(&mut self, role: Role) {
+        self.engine.set_role(role, &mut self.host);
+    }
+
+    /// The server is a replica whose link is up; the session that runs its primary's stream.
+    pub fn become_replica(&mut self) -> SessionId {
+        self.set_role(Role {
+            is_replica: true,
+            is_link_up: true,
+            ..Role::default()
+        });
+        let info = ConnInfo {
+            addr: "127.0.0.1:6379".into(),
+            ..ConnInfo::default()
+        };
+        self.engine.connect_primary(info, 0)
     }
 
     pub fn end_turn(&mut self) {
@@ -312,6 +339,16 @@ impl World {
             .filter(|text| !text.starts_with("SELECT "))
             .collect()
     }
+}
+
+/// A request as clients send it, its words being separated by blanks.
+pub fn wire_of(request: &str) -> String {
+    let words: Vec<&str> = request.split_whitespace().collect();
+    let mut wire = format!("*{}\r\n", words.len());
+    for word in words {
+        wire.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    wire
 }
 
 /// Everything in all databases, expired or not, independent of order and encoding: database, key, expiry and the

@@ -5,7 +5,7 @@ use crate::session::{Session, SessionFlags};
 use resp::Version;
 use std::fmt::Write;
 
-/// What a client is to the server. Primaries and replicas come with replication; nothing is one yet.
+/// What a client is to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
     Normal,
@@ -36,7 +36,11 @@ pub struct Running {
 
 impl Session {
     pub fn kind(&self) -> ClientKind {
-        if self.in_pubsub_mode() {
+        if self.is_primary_link() {
+            ClientKind::Primary
+        } else if self.is_replica_link() {
+            ClientKind::Replica
+        } else if self.in_pubsub_mode() {
             ClientKind::Pubsub
         } else {
             ClientKind::Normal
@@ -75,6 +79,11 @@ impl Session {
         let mut letters = String::new();
         if self.flags.has(SessionFlags::MONITOR) {
             letters.push('O');
+        } else if self.is_replica_link() {
+            letters.push('S');
+        }
+        if self.is_primary_link() {
+            letters.push('M');
         }
         if self.in_pubsub_mode() {
             letters.push('P');

@@ -142,6 +142,10 @@ pub fn hello(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     } else {
         2
     };
+    let role: &[u8] = match ctx.engine.role().is_replica {
+        true => b"replica",
+        false => b"master",
+    };
     let out = &mut *ctx.out;
     out.map(7);
     for (field, value) in [
@@ -155,7 +159,7 @@ pub fn hello(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
     out.integer(proto);
     out.bulk(b"id");
     out.integer(ctx.session.id as i64);
-    for (field, value) in [(&b"mode"[..], &b"standalone"[..]), (b"role", b"master")] {
+    for (field, value) in [(&b"mode"[..], &b"standalone"[..]), (b"role", role)] {
         out.bulk(field);
         out.bulk(value);
     }
@@ -198,6 +202,9 @@ pub fn quit(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 }
 
 pub fn reset(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
+    if ctx.session.is_mute() {
+        return Err(ReplyError::new("ERR can only reset normal connections"));
+    }
     ctx.engine.reset_session(ctx.session);
     ctx.out.set_version(Version::V2);
     ctx.out.simple("RESET");

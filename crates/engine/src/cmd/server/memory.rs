@@ -5,6 +5,7 @@
 use super::info::human;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, texts};
+use crate::host::ReplicationInfo;
 
 /// A key's share of its table: one tagged pointer.
 const TABLE_SHARE_BYTES: usize = 8;
@@ -53,6 +54,7 @@ pub(super) struct Overhead {
     pub peak: u64,
     pub startup: u64,
     pub clients: u64,
+    pub replication: ReplicationInfo,
     databases: Vec<DbOverhead>,
     pub fragmentation: [Fragmentation; 4],
 }
@@ -65,6 +67,7 @@ impl Overhead {
         let peak = stats.peak_memory;
         let allocator = ctx.host.allocator();
         let rss = ctx.host.process().rss;
+        let replication = ctx.host.replication_info(ctx.engine);
         let keyspace = &ctx.engine.keyspace;
         let databases = (0..keyspace.db_count() as u32)
             .map(|number| (number, keyspace.db(number)))
@@ -82,6 +85,7 @@ impl Overhead {
             peak,
             startup: ctx.engine.startup_memory,
             clients: sessions.map(|session| session.memory_bytes() as u64).sum(),
+            replication,
             databases,
             fragmentation: [
                 Fragmentation::new(
@@ -141,7 +145,8 @@ impl Overhead {
 
     /// All that is not the data set itself.
     pub fn total(&self) -> u64 {
-        self.startup + self.clients + self.tables()
+        let replication = self.replication.backlog_bytes + self.replication.replica_links_bytes;
+        self.startup + self.clients + replication + self.tables()
     }
 
     pub fn dataset(&self) -> u64 {
@@ -200,8 +205,9 @@ pub fn memory_stats(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     number(out, "peak.allocated", overhead.peak);
     number(out, "total.allocated", overhead.used);
     number(out, "startup.allocated", overhead.startup);
-    number(out, "replication.backlog", 0);
-    number(out, "clients.slaves", 0);
+    let replication = &overhead.replication;
+    number(out, "replication.backlog", replication.backlog_bytes);
+    number(out, "clients.slaves", replication.replica_links_bytes);
     number(out, "clients.normal", overhead.clients);
     number(out, "cluster.links", 0);
     number(out, "aof.buffer", 0);

@@ -1,7 +1,7 @@
 //! DEBUG: a look inside, and switches for tests of the server itself.
 //!
 //! Allowed only as far as `enable-debug-command` says. Every subcommand does what it is named after
-//! or says why it cannot; those about replication and the cluster wait for these.
+//! or says why it cannot; those about the cluster wait for it.
 //! Families have files of their own: `digest` (fingerprints of the data), `inspect` (how values are
 //! stored), `protocol` (one reply of each type).
 
@@ -11,6 +11,7 @@ mod protocol;
 
 use crate::clients::ReplyBufferTuning;
 use crate::ctx::{Args, Ctx};
+use crate::effects::EffectsReader;
 use crate::engine::Engine;
 use crate::error::{Outcome, ReplyError, texts};
 use crate::host::{Crash, LogLevel};
@@ -78,6 +79,20 @@ pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         (b"quicklist-packed-threshold", [size]) => return packed_threshold(ctx, size),
         (b"replybuffer", [option, value]) => return reply_buffer(ctx, args, option, value),
         (b"populate", [count, rest @ ..]) if rest.len() <= 2 => return populate(ctx, count, rest),
+        (b"change-repl-id", []) => {
+            ctx.host.log(
+                LogLevel::Notice,
+                "Changing replication IDs after receiving change-repl-id",
+            );
+            ctx.host.change_replication_id();
+            ctx.out.ok();
+        }
+        (b"replicate", [_, ..]) => {
+            if ctx.engine.effects.is_read_by(EffectsReader::Replicas) {
+                ctx.engine.effects.push_for_replicas(&args[2..]);
+            }
+            ctx.out.ok();
+        }
         (b"digest", []) => digest::data_set(ctx),
         (b"digest-value", keys) => digest::values(ctx, keys),
         (b"object", [key] | [key, _]) => return inspect::object(ctx, key),
@@ -119,9 +134,7 @@ fn missing(name: &[u8]) -> Option<ReplyError> {
     let reason = match name {
         b"restart" | b"crash-and-recover" => "the process cannot replace itself",
         b"pause-after-fork" => "there is no fork to pause after",
-        b"change-repl-id" | b"replicate" | b"delay-rdb-client-free-second" => {
-            "it needs replication, which this release does not have yet"
-        }
+        b"delay-rdb-client-free-second" => "a snapshot reaches replicas over their own links",
         b"drop-cluster-packet-filter" | b"close-cluster-link-on-packet-drop" => {
             "it needs the cluster, which this release does not have yet"
         }
@@ -295,6 +308,8 @@ fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
             "    End the process as that failure would.",
             "CONFIG-REWRITE-FORCE-ALL",
             "    As CONFIG REWRITE, with every option, also those at their defaults.",
+            "CHANGE-REPL-ID",
+            "    Begin a new history: no replica may continue from what we were.",
             "DIGEST",
             "    Show a fingerprint of all data.",
             "DIGEST-VALUE <key> [<key> ...]",
@@ -326,6 +341,8 @@ fn debug_help(ctx: &mut Ctx<'_>) -> Outcome {
             "    Write the nodes of a list to the log.",
             "QUICKLIST-PACKED-THRESHOLD <size>",
             "    From this size on, list elements get nodes of their own; 0 for the default.",
+            "REPLICATE <command> [<argument> ...]",
+            "    Send a command to the replicas that nobody runs here.",
             "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
             "    Save the data set and load it again. MERGE lets loaded keys replace existing ones, NOFLUSH keeps the data",
             "    set while loading, NOSAVE loads the file that is there.",

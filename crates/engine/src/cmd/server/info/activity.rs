@@ -27,7 +27,7 @@ pub(super) fn clients(ctx: &mut Ctx<'_>, text: &mut Text) {
     };
     text.heading("Clients");
     text.numbers(&[
-        ("connected_clients", engine.sessions.len() as i128),
+        ("connected_clients", engine.client_count() as i128),
         ("cluster_connections", 0),
         ("maxclients", engine.config.maxclients.into()),
         (
@@ -73,7 +73,7 @@ pub(super) fn stats(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("latest_fork_usec", 0),
         ("total_forks", 0),
         ("migrate_cached_sockets", 0),
-        ("slave_expires_tracked_keys", 0),
+        ("slave_expires_tracked_keys", engine.own_key_count() as i128),
         ("active_defrag_hits", 0),
         ("active_defrag_misses", 0),
         ("active_defrag_key_hits", 0),
@@ -83,7 +83,10 @@ pub(super) fn stats(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("tracking_total_keys", 0),
         ("tracking_total_items", 0),
         ("tracking_total_prefixes", 0),
-        ("unexpected_error_replies", 0),
+        (
+            "unexpected_error_replies",
+            stats.unexpected_error_replies.into(),
+        ),
         ("total_error_replies", stats.error_replies.into()),
         ("dump_payload_sanitizations", 0),
         ("total_reads_processed", stats.reads_processed.into()),
@@ -114,6 +117,7 @@ pub(super) fn stats(ctx: &mut Ctx<'_>, text: &mut Text) {
 }
 
 fn traffic(ctx: &mut Ctx<'_>, text: &mut Text) {
+    let replication = ctx.host.replication_info(ctx.engine);
     let stats = &ctx.engine.stats;
     let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
     text.numbers(&[
@@ -128,8 +132,8 @@ fn traffic(ctx: &mut Ctx<'_>, text: &mut Text) {
         ),
         ("total_net_input_bytes", stats.net_in_bytes.into()),
         ("total_net_output_bytes", stats.net_out_bytes.into()),
-        ("total_net_repl_input_bytes", 0),
-        ("total_net_repl_output_bytes", 0),
+        ("total_net_repl_input_bytes", stats.repl_in_bytes.into()),
+        ("total_net_repl_output_bytes", stats.repl_out_bytes.into()),
     ]);
     text.field(
         "instantaneous_input_kbps",
@@ -139,13 +143,19 @@ fn traffic(ctx: &mut Ctx<'_>, text: &mut Text) {
         "instantaneous_output_kbps",
         kilobytes(stats.out_rate.per_second()),
     );
-    text.field("instantaneous_input_repl_kbps", kilobytes(0));
-    text.field("instantaneous_output_repl_kbps", kilobytes(0));
+    text.field(
+        "instantaneous_input_repl_kbps",
+        kilobytes(stats.repl_in_rate.per_second()),
+    );
+    text.field(
+        "instantaneous_output_repl_kbps",
+        kilobytes(stats.repl_out_rate.per_second()),
+    );
     text.numbers(&[
         ("rejected_connections", stats.connections_rejected.into()),
-        ("sync_full", 0),
-        ("sync_partial_ok", 0),
-        ("sync_partial_err", 0),
+        ("sync_full", replication.sync_full.into()),
+        ("sync_partial_ok", replication.sync_partial_ok.into()),
+        ("sync_partial_err", replication.sync_partial_err.into()),
     ]);
 }
 

@@ -9,7 +9,7 @@ pub(super) fn persistence(ctx: &mut Ctx<'_>, text: &mut Text) {
     text.heading("Persistence");
     text.numbers(&[
         ("loading", info.loading.is_some().into()),
-        ("async_loading", info.async_loading.into()),
+        ("async_loading", ctx.engine.async_loading.into()),
         ("current_cow_peak", info.current_cow_peak.into()),
         ("current_cow_size", info.current_cow_size.into()),
         ("current_cow_size_age", info.current_cow_size_age.into()),

@@ -58,11 +58,18 @@ pub(super) fn memory(ctx: &mut Ctx<'_>, text: &mut Text) {
         ctx.engine.config.maxmemory_policy.as_str(),
     );
     overhead.write_fragmentation(text);
+    let replication = &overhead.replication;
     text.numbers(&[
-        ("mem_not_counted_for_evict", 0),
-        ("mem_replication_backlog", 0),
-        ("mem_total_replication_buffers", 0),
-        ("mem_clients_slaves", 0),
+        (
+            "mem_not_counted_for_evict",
+            ctx.engine.uncounted_memory.into(),
+        ),
+        ("mem_replication_backlog", replication.backlog_bytes.into()),
+        (
+            "mem_total_replication_buffers",
+            replication.total_buffers_bytes.into(),
+        ),
+        ("mem_clients_slaves", replication.replica_links_bytes.into()),
         ("mem_clients_normal", overhead.clients.into()),
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", 0),
