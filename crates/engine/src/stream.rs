@@ -89,6 +89,14 @@ impl Engine {
         self.sessions.get(id).map_or(0, |session| session.db)
     }
 
+    /// So many bytes went to a replica of ours.
+    pub fn count_sent_to_replica(&mut self, id: SessionId, bytes: usize) {
+        self.stats.repl_out_bytes += bytes as u64;
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.net_out_bytes += bytes as u64;
+        }
+    }
+
     /// Runs the whole requests at the front of `buf`; returns how many bytes they were.
     fn run_stream(&mut self, session: &mut Session, buf: &[u8], host: &mut dyn Host) -> usize {
         let mut scratch = std::mem::take(&mut self.scratch);

@@ -31,6 +31,8 @@ pub fn end_of_turn(engine: &mut Engine, host: &mut dyn NodeHost) {
     for done in persistence.take_done_for_links() {
         replication::on_disk_done(engine, host, done);
     }
+    // Behind both, acknowledgements and fsyncs: what a client waits for may just have come.
+    replication::serve_waits(engine, host);
 }
 
 /// To be called when the replies were written. `busy_ns` is what the turn has taken so far, waiting

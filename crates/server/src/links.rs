@@ -146,9 +146,11 @@ impl Turns {
             match host.reactor.write(conn, bytes) {
                 WriteOutcome::Written(count) => {
                     total += count;
+                    engine.count_sent_to_replica(id, count);
                     host.link_written(link, count, false);
                 }
                 WriteOutcome::Blocked { written } => {
+                    engine.count_sent_to_replica(id, written);
                     return host.link_written(link, written, true);
                 }
                 WriteOutcome::Error(_) => return self.close(engine, host, id),

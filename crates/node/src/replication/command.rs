@@ -34,6 +34,8 @@ pub fn command(
             flush_effects(engine, host);
             let Parts { links, outside, .. } = host.node();
             links.machine.failover(mono_ms(outside), command)?;
+            // Replicas say how far they are once a second; a handover need not wait for that.
+            links.machine.request_acks();
             act(engine, host);
             out.ok();
             Ok(())

@@ -394,6 +394,15 @@ pub fn end_of_turn(engine: &mut Engine, host: &mut dyn NodeHost) {
     actions::act(engine, host);
     refresh_role(engine, host);
     throttle(engine, host);
+    let links = &host.node().links;
+    // Redis counts what is kept for replicas beyond the backlog's size neither: it must not cost keys.
+    let kept_bytes = links.machine.backlog_memory_bytes() as u64;
+    engine.uncounted_memory = kept_bytes.saturating_sub(engine.config.repl_backlog_size);
+}
+
+/// Answers clients whose writes are where they wanted them. To be called when the disk was asked.
+pub fn serve_waits(engine: &mut Engine, host: &mut dyn NodeHost) {
+    engine.durable = host.node().persistence.fsynced_offset();
     engine.serve_waits(host);
 }
 
