@@ -2,7 +2,7 @@
 //!
 //! Reading order: `template` (what a request looks like), `stock` (requests rendered before the
 //! clock starts), `reply` (counting replies), `load` (the epoll loop that joins them). On top of
-//! those, `compare`, `memory`, `fill` and `persist` start servers through `servers`, read what they cost
+//! those, `compare`, `memory`, `fill`, `persist` and `replication` start servers through `servers`, read what they cost
 //! through `process`, and print tables. `responder` is the yardstick: a server that does nothing.
 //!
 //! Stands alone: knows no other crate of the workspace, so that a mistake there cannot hide here.
@@ -20,10 +20,12 @@ pub mod load;
 pub mod load_command;
 pub mod memory;
 pub mod paced;
+pub mod parts;
 pub mod persist;
 pub mod pinning;
 pub mod probe;
 pub mod process;
+pub mod replication;
 pub mod reply;
 pub mod responder;
 pub mod rows;

@@ -7,7 +7,7 @@
 
 use anyhow::{Result, bail};
 use bench::arguments::Arguments;
-use bench::{compare, fill, interrupt, load_command, memory, persist, pinning, rows};
+use bench::{compare, fill, interrupt, load_command, memory, persist, pinning, replication, rows};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -25,7 +25,11 @@ usage: bench COMMAND [options]
               [--only save,load,everysec,always] [--keys 5000000,...] [--rate 50000]
               [--megabytes 1000] [--rounds 3] [--seconds 5] [--connections 50]
               [--data-dir /tmp] [--json FILE]
-  those four also take
+  replication a full copy, the cost of the stream, a cut link: against the table of targets
+              [--only sync,stream,cutoff] [--keys 5000000] [--rate 20000] [--rounds 3]
+              [--seconds 5] [--away-seconds 10] [--connections 50] [--data-dir /tmp] [--json FILE]
+              PORT+2 and PORT+3 are used as well
+  those five also take
               [--ours 'PROGRAM ARGS'] [--theirs redis-server] [--port 17130] [--server-cpu 0]
               [--load-cpu 1] [--nice N, for both sides; below 0 needs privileges]; PORT and
               PORT+1 are used
@@ -66,6 +70,7 @@ fn run() -> Result<bool> {
         "memory" => return memory::run(arguments),
         "fill" => return fill::run(arguments),
         "persist" => return persist::run(arguments),
+        "replication" => return replication::run(arguments),
         "load" => load_command::load(arguments)?,
         "responder" => load_command::responder(arguments)?,
         "calibrate" => load_command::calibrate(arguments)?,

@@ -53,6 +53,8 @@ pub struct Paced {
     next_request: usize,
     per_second: u64,
     counts: Counts,
+    /// How long a turn may wait for replies.
+    rest: Duration,
 }
 
 struct Connection {
@@ -100,7 +102,14 @@ impl Paced {
             next_request: 0,
             per_second,
             counts: Counts::default(),
+            rest: Duration::ZERO,
         })
+    }
+
+    /// Leaves the core to others between requests, which are then up to a millisecond late: for loads
+    /// whose latencies nobody reads.
+    pub fn rest_between_requests(&mut self) {
+        self.rest = Duration::from_millis(1);
     }
 
     /// Sends at the pace until `is_over` says so, then waits for what is in flight; `beside` is
@@ -178,7 +187,7 @@ impl Paced {
     }
 
     fn receive(&mut self, latency: &mut Histogram<u64>) -> Result<()> {
-        if let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
+        if let Err(error) = self.poll.poll(&mut self.events, Some(self.rest)) {
             ensure!(
                 error.kind() == ErrorKind::Interrupted,
                 "epoll failed: {error}"

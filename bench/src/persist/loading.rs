@@ -5,9 +5,10 @@
 //! first answer that is no LOADING, less what an empty server takes. Files come from the page
 //! cache, for both.
 
+use super::Options;
 use super::directory::{DataDirectory, key_count, switch_aof_on, total_bytes};
-use super::{Findings, Judgement, Options, megabytes, seconds};
 use crate::compare::send_once;
+use crate::parts::{Findings, Judgement, megabytes, seconds};
 use crate::servers::{Program, Server};
 use crate::table::{self, median};
 use anyhow::{Context, Result, ensure};

@@ -6,7 +6,7 @@
 //! AOF), `always` (writers that wait for the disk, and readers beside them). Both servers' data
 //! directories lie on the same file system, in directories that disappear with the run.
 
-mod directory;
+pub(crate) mod directory;
 mod loading;
 mod policies;
 mod saving;
@@ -14,16 +14,14 @@ mod saving;
 use crate::arguments::{self, Arguments};
 use crate::compare::Pair;
 use crate::load_command::ensure_positive;
+use crate::parts::{Chosen, Part};
 use crate::servers::Server;
-use crate::{pinning, process, table};
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
+use crate::{pinning, process};
+use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::time::Duration;
 
-type Part = fn(&Options) -> Result<Findings>;
-
-const PARTS: &[(&str, Part)] = &[
+const PARTS: &[(&str, Part<Options>)] = &[
     ("save", saving::run),
     ("load", loading::run),
     ("everysec", policies::everysec),
@@ -43,101 +41,13 @@ struct Options {
     data_dir: PathBuf,
 }
 
-/// What one part found.
-struct Findings {
-    /// Markdown: a heading line and tables.
-    text: String,
-    judgements: Vec<Judgement>,
-    json: Value,
-}
-
-/// A target and what was measured.
-struct Judgement {
-    what: String,
-    measured: f64,
-    at_least: bool,
-    target: f64,
-}
-
-impl Judgement {
-    fn at_least(what: impl Into<String>, measured: f64, target: f64) -> Judgement {
-        Judgement {
-            what: what.into(),
-            measured,
-            at_least: true,
-            target,
-        }
-    }
-
-    fn at_most(what: impl Into<String>, measured: f64, target: f64) -> Judgement {
-        Judgement {
-            at_least: false,
-            ..Judgement::at_least(what, measured, target)
-        }
-    }
-
-    fn passes(&self) -> bool {
-        match self.at_least {
-            true => self.measured >= self.target,
-            false => self.measured <= self.target,
-        }
-    }
-
-    fn cells(&self) -> Vec<String> {
-        let sign = if self.at_least { ">=" } else { "<=" };
-        vec![
-            self.what.clone(),
-            format!("{:.3}", self.measured),
-            format!("{sign} {}", self.target),
-            if self.passes() { "PASS" } else { "FAIL" }.to_owned(),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "target": self.what, "measured": self.measured, "at_least": self.at_least,
-            "limit": self.target, "passes": self.passes(),
-        })
-    }
-}
-
 /// Runs the chosen parts; true if every target was met.
 pub fn run(mut arguments: Arguments) -> Result<bool> {
-    let only = arguments.text("--only")?.map(|text| arguments::list(&text));
-    let json_path = arguments.text("--json")?;
+    let chosen = Chosen::take(&mut arguments)?;
     let options = Options::take(arguments)?;
-    let chosen = chosen_parts(only.as_deref())?;
     pinning::pin_to(options.pair.load_cpu)?;
-    let mut judgements = Vec::new();
-    let mut json_parts = Vec::new();
     println!("{}", heading(&options)?);
-    for (name, part) in chosen {
-        let findings = part(&options).with_context(|| format!("part {name}"))?;
-        println!("{}", findings.text);
-        json_parts.push(json!({ "part": name, "found": findings.json }));
-        judgements.extend(findings.judgements);
-    }
-    let rows: Vec<Vec<String>> = judgements.iter().map(Judgement::cells).collect();
-    println!(
-        "{}",
-        table::render(&["target", "measured", "limit", "result"], &rows)
-    );
-    let missed = judgements
-        .iter()
-        .filter(|judgement| !judgement.passes())
-        .count();
-    println!(
-        "{} of {} targets are met.",
-        judgements.len() - missed,
-        judgements.len()
-    );
-    if let Some(path) = json_path {
-        let all: Vec<Value> = judgements.iter().map(Judgement::json).collect();
-        let report = json!({ "parts": json_parts, "targets": all });
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(&path, text + "\n").with_context(|| format!("write {path}"))?;
-    }
-    Ok(missed == 0)
+    chosen.run(PARTS, &options)
 }
 
 impl Options {
@@ -173,21 +83,6 @@ impl Options {
     }
 }
 
-fn chosen_parts(only: Option<&[String]>) -> Result<Vec<(&'static str, Part)>> {
-    for name in only.unwrap_or_default() {
-        if !PARTS.iter().any(|(known, _)| known == name) {
-            let known: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-            bail!("no part {name:?}; there are {}", known.join(", "));
-        }
-    }
-    let chosen = |name: &str| only.is_none_or(|names| names.iter().any(|chosen| chosen == name));
-    Ok(PARTS
-        .iter()
-        .copied()
-        .filter(|(name, _)| chosen(name))
-        .collect())
-}
-
 fn heading(options: &Options) -> Result<String> {
     let mut versions = Vec::new();
     for program in options.pair.programs() {
@@ -204,37 +99,4 @@ fn heading(options: &Options) -> Result<String> {
         options.pair.load_cpu,
         options.rounds
     ))
-}
-
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn judgements_compare_in_their_direction() {
-        assert!(Judgement::at_least("speed", 1.5, 1.5).passes());
-        assert!(!Judgement::at_least("speed", 1.4, 1.5).passes());
-        assert!(Judgement::at_most("memory", 1.0, 1.1).passes());
-        assert!(!Judgement::at_most("memory", f64::NAN, 1.1).passes());
-        assert_eq!(
-            Judgement::at_most("memory", 1.8, 1.1).cells(),
-            ["memory", "1.800", "<= 1.1", "FAIL"]
-        );
-    }
-
-    #[test]
-    fn parts_are_chosen_by_name() {
-        assert_eq!(chosen_parts(None).unwrap().len(), PARTS.len());
-        let chosen = chosen_parts(Some(&["load".to_owned()])).unwrap();
-        assert_eq!(chosen[0].0, "load");
-        assert!(chosen_parts(Some(&["what".to_owned()])).is_err());
-    }
 }

@@ -5,12 +5,13 @@
 //! pace, where waiting for somebody else's fsync would show most. Readers and writers share one
 //! thread, which never waits, so that neither keeps the other from its core.
 
+use super::Options;
 use super::directory::DataDirectory;
-use super::{Findings, Judgement, Options, seconds};
 use crate::compare::send_once;
 use crate::interrupt;
 use crate::load::{Load, Until};
 use crate::paced::Paced;
+use crate::parts::{Findings, Judgement, seconds};
 use crate::servers::{Program, Server};
 use crate::stock::{self, Stock};
 use crate::table::{self, median, rate};

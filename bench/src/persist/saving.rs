@@ -5,12 +5,13 @@
 //! and with the same INFO requests beside it, so that the worst of as many requests is compared.
 //! Memory is watched in a round of its own, because watching it is felt (see `footprint`).
 
+use super::Options;
 use super::directory::{DataDirectory, background_save};
-use super::{Findings, Judgement, Options, megabytes, seconds};
 use crate::compare::send_once;
 use crate::control::Control;
 use crate::footprint::{Watch, tree_bytes};
 use crate::paced::{Paced, Window};
+use crate::parts::{Findings, Judgement, megabytes, seconds};
 use crate::servers::{Program, Server};
 use crate::stock::Stock;
 use crate::table::{self, median};

@@ -9,20 +9,12 @@ mod support;
 
 use std::path::Path;
 use support::random_keys::{Command, Random, key_commands, send_all, special_commands, words};
+use support::summary::{Summary, summary};
 use support::{Directory, copy_tree, say, wait_for_info};
 use testkit::{Connection, Options, Server};
 
 const KEYS: u64 = 100_000;
 const SEED: u64 = 0x5eed_0031;
-
-/// What two servers with equal data agree in.
-#[derive(Debug, PartialEq, Eq)]
-struct Summary {
-    digest: String,
-    key_counts: String,
-    /// A sum over all volatile keys, since the digest says only that a key has an expiry.
-    expiries: (u64, i128),
-}
 
 struct Side {
     name: &'static str,
@@ -162,49 +154,6 @@ fn check_return(from: &Side, to: &Side, home: &Directory, random: &mut Random) {
         "back in {}",
         from.name
     );
-}
-
-fn summary(client: &mut Connection) -> Summary {
-    let info = say(client, &["INFO", "keyspace"]);
-    // The average time to live differs with the moment and the sampling.
-    let counts = info
-        .split("\\n")
-        .filter_map(|line| line.split(",avg_ttl").next());
-    let key_counts = counts.collect::<Vec<&str>>().join(" ");
-    let mut expiries = (0, 0);
-    for db in 0..10 {
-        client.command(&["SELECT", &db.to_string()]);
-        add_expiries(client, &mut expiries);
-    }
-    client.command(&words("SELECT 0"));
-    Summary {
-        digest: say(client, &["DEBUG", "DIGEST"]),
-        key_counts,
-        expiries,
-    }
-}
-
-fn add_expiries(client: &mut Connection, sum: &mut (u64, i128)) {
-    let keys = match client.command(&["KEYS", "*"]) {
-        resp::Value::Array(keys) => keys,
-        other => panic!("KEYS replied {other:?}"),
-    };
-    let asked = keys.iter().map(|key| match key {
-        resp::Value::Bulk(key) => vec![b"PEXPIRETIME".to_vec(), key.clone()],
-        other => panic!("a key is {other:?}"),
-    });
-    for batch in asked.collect::<Vec<Command>>().chunks(500) {
-        for reply in client.pipeline(batch) {
-            match reply {
-                resp::Value::Integer(-1) => {}
-                resp::Value::Integer(expiry_ms) => {
-                    sum.0 += 1;
-                    sum.1 += i128::from(expiry_ms);
-                }
-                other => panic!("PEXPIRETIME replied {other:?}"),
-            }
-        }
-    }
 }
 
 fn base_file(home: &Directory) -> String {

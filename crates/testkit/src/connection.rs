@@ -38,6 +38,14 @@ impl Connection {
         self.receive()
     }
 
+    /// The same, or nothing if the server closes the connection or has closed it before.
+    pub fn try_command<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Option<Value> {
+        let mut request = Vec::new();
+        encode(&mut request, args);
+        self.socket.write_all(&request).ok()?;
+        self.try_receive()
+    }
+
     /// Sends several commands in one write and returns their replies. Everything is written before
     /// anything is read, so a batch has to fit the sockets' buffers.
     pub fn pipeline<A: AsRef<[u8]>>(&mut self, commands: &[Vec<A>]) -> Vec<Value> {

@@ -7,7 +7,7 @@
 //! servers behind; nothing in safe code can prevent that.
 //! Tests: `tests/server.rs`.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,7 @@ pub struct Server {
     directory: PathBuf,
     /// Set once the process was waited for; a process id may be reused after that.
     exit: Option<ExitStatus>,
+    options: Options,
 }
 
 impl Server {
@@ -126,6 +127,29 @@ impl Server {
         let mut server = Server::spawn(options);
         let status = server.wait_for_exit();
         (status, server.log())
+    }
+
+    /// Starts a server that has ended again as it was started before: same port, same directory.
+    /// Its log goes on.
+    pub fn restart(&mut self) {
+        let options = self.options.clone();
+        self.restart_with(&options);
+    }
+
+    /// The same with other options, which hold from now on.
+    pub fn restart_with(&mut self, options: &Options) {
+        self.relaunch(options);
+        if let Err(reason) = self.wait_until_ready() {
+            panic!("{}: {reason}", options.program.display());
+        }
+    }
+
+    /// The same without waiting for it to answer.
+    pub fn relaunch(&mut self, options: &Options) {
+        assert!(self.exit.is_some(), "the server has not ended");
+        self.options = options.clone();
+        self.child = spawn_child(options, self.port, &self.directory);
+        self.exit = None;
     }
 
     pub fn port(&self) -> u16 {
@@ -205,37 +229,12 @@ impl Server {
     fn spawn(options: &Options) -> Server {
         let directory = fresh_directory();
         let port = port::free_port();
-        let log = File::create(directory.join("output.log")).expect("create the server's log");
-        let mut command = Command::new(&options.program);
-        command.args(&options.leading_args);
-        if let Some(text) = &options.config {
-            let path = directory.join("test.conf");
-            fs::write(&path, text).expect("write the server's configuration");
-            command.arg(path);
-        }
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-        ]);
-        let child = command
-            .arg(&directory)
-            .args(&options.options)
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("share the server's log"))
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|e| panic!("start {}: {e}", options.program.display()));
         Server {
-            child,
+            child: spawn_child(options, port, &directory),
             port,
             directory,
             exit: None,
+            options: options.clone(),
         }
     }
 
@@ -277,6 +276,42 @@ impl Drop for Server {
         }
         fs::remove_dir_all(&self.directory).ok();
     }
+}
+
+fn spawn_child(options: &Options, port: u16, directory: &Path) -> Child {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(directory.join("output.log"))
+        .expect("open the server's log");
+    let mut command = Command::new(&options.program);
+    command.args(&options.leading_args);
+    if let Some(text) = &options.config {
+        let path = directory.join("test.conf");
+        // A server that is started again finds the file as it left it.
+        if !path.exists() {
+            fs::write(&path, text).expect("write the server's configuration");
+        }
+        command.arg(path);
+    }
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+    ]);
+    command
+        .arg(directory)
+        .args(&options.options)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("share the server's log"))
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|e| panic!("start {}: {e}", options.program.display()))
 }
 
 /// Whether a server takes commands: it says PONG, or that it wants a password first.

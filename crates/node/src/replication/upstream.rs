@@ -61,6 +61,14 @@ impl Upstream {
         Some(self.durable)
     }
 
+    fn session_or_new(&mut self, engine: &mut Engine) -> SessionId {
+        let info = &self.info;
+        let db = self.db;
+        *self
+            .session
+            .get_or_insert_with(|| engine.connect_primary(info.clone(), db))
+    }
+
     /// The session ends; what it has not run is void.
     pub(super) fn end_session(&mut self, engine: &mut Engine) {
         if let Some(id) = self.session.take() {
@@ -118,19 +126,16 @@ pub fn read(engine: &mut Engine, host: &mut dyn NodeHost, attempt: Attempt, inpu
     }
     let used = input.len() - rest.len();
     input.drain(..used);
+    let links = host.node().links;
+    if links.machine.is_link_up() && links.upstream.attempt == Some(attempt) {
+        // Also before anything has come: CLIENT LIST shows it, CLIENT KILL finds it.
+        links.upstream.session_or_new(engine);
+    }
 }
 
 /// Runs a part of the stream.
 fn apply(engine: &mut Engine, host: &mut dyn NodeHost, bytes: &[u8]) {
-    let upstream = &mut host.node().links.upstream;
-    let id = match upstream.session {
-        Some(id) => id,
-        None => {
-            let id = engine.connect_primary(upstream.info.clone(), upstream.db);
-            upstream.session = Some(id);
-            id
-        }
-    };
+    let id = host.node().links.upstream.session_or_new(engine);
     let Some(applied) = engine.feed_primary(id, bytes, host) else {
         // It was closed by somebody; the connection follows.
         return;

@@ -3,7 +3,12 @@
 
 #![allow(dead_code, reason = "each test program uses the part it needs")]
 
+pub mod fake_primary;
+pub mod random_commands;
 pub mod random_keys;
+pub mod replication;
+pub mod sentinels;
+pub mod summary;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -151,8 +156,12 @@ pub fn connect(port: u16) -> Connection {
 
 /// The value of a field of INFO.
 pub fn info(client: &mut Connection, field: &str) -> String {
-    let reply = client.command(&["INFO", "everything"]);
-    let text = reply.as_str().expect("INFO is text").to_string();
+    info_field(&client.command(&["INFO", "everything"]), field)
+}
+
+/// The value of a field in a reply of INFO.
+pub fn info_field(reply: &resp::Value, field: &str) -> String {
+    let text = reply.as_str().expect("INFO is text");
     let prefix = format!("{field}:");
     let line = text.lines().find_map(|line| line.strip_prefix(&prefix));
     line.unwrap_or_else(|| panic!("INFO has no {field}"))

@@ -33,7 +33,7 @@ impl Random {
     }
 
     /// Small numbers, negative ones, long and short texts, bytes that are no text.
-    fn element(&mut self) -> Vec<u8> {
+    pub fn element(&mut self) -> Vec<u8> {
         match self.below(6) {
             0 => self.below(1000).to_string().into_bytes(),
             1 => format!("-{}", self.next()).into_bytes(),
@@ -46,7 +46,7 @@ impl Random {
         }
     }
 
-    fn score(&mut self) -> Vec<u8> {
+    pub fn score(&mut self) -> Vec<u8> {
         (((self.next() >> 40) as f64 - 8_000_000.0) * 0.25)
             .to_string()
             .into_bytes()
