@@ -70,6 +70,17 @@ impl Names {
         format!("temp-rewriteaof-bg-{}-{rewrite_number}.aof", self.pid).into_bytes()
     }
 
+    /// Whether a name in the directory is that of a base or an increment, of whatever number.
+    pub fn is_part(&self, name: &[u8]) -> bool {
+        let numbered = || name.strip_prefix(&self.file[..])?.strip_prefix(b".");
+        let Some(numbered) = numbered() else {
+            return false;
+        };
+        let digits = numbered.iter().take_while(|b| b.is_ascii_digit()).count();
+        let suffixes: [&[u8]; 3] = [b".base.rdb", b".base.aof", b".incr.aof"];
+        digits > 0 && suffixes.contains(&&numbered[digits..])
+    }
+
     /// The path of a name within the directory.
     pub fn path(&self, name: &[u8]) -> Vec<u8> {
         [&self.directory[..], b"/", name].concat()
@@ -163,6 +174,32 @@ mod tests {
         assert_eq!(text(names.temp_incr()), "temp-appendonly.aof.incr");
         assert_eq!(text(names.temp_base(2)), "temp-rewriteaof-bg-7-2.aof");
         assert_eq!(text(names.path(b"x")), "appendonlydir/x");
+    }
+
+    #[test]
+    fn parts_are_known_by_their_names() {
+        let names = names();
+        for number in [1, 7, i64::MAX] {
+            for name in [
+                names.base(number, true),
+                names.base(number, false),
+                names.incr(number),
+            ] {
+                assert!(names.is_part(&name), "{}", text(name));
+            }
+        }
+        for other in [
+            names.manifest(),
+            names.temp_manifest(),
+            names.temp_incr(),
+            names.temp_base(1),
+            b"appendonly.aof".to_vec(),
+            b"appendonly.aof..incr.aof".to_vec(),
+            b"appendonly.aof.1.incr.aof.bak".to_vec(),
+            b"other.aof.1.incr.aof".to_vec(),
+        ] {
+            assert!(!names.is_part(&other), "{}", text(other));
+        }
     }
 
     fn manifest(text: &str) -> Manifest {

@@ -278,7 +278,7 @@ options! {
     CrashLogEnabled crash_log_enabled: bool = "crash-log-enabled" [] YES, MODIFIABLE, built;
     CrashMemcheckEnabled crash_memcheck_enabled: bool = "crash-memcheck-enabled" [] YES, MODIFIABLE, built;
     UseExitOnPanic use_exit_on_panic: bool = "use-exit-on-panic" [] NO, MODIFIABLE.hidden(), later;
-    WatchdogPeriod watchdog_period: u32 = "watchdog-period" [] int(0, I32, 0), MODIFIABLE.hidden(), later;
+    WatchdogPeriod watchdog_period: u32 = "watchdog-period" [] int(0, I32, 0), MODIFIABLE.hidden(), built;
     EnableDebugAssert enable_debug_assert: bool = "enable-debug-assert" [] NO, IMMUTABLE.hidden(), later;
     DebugContext debug_context: Text = "debug-context" [] text(""), MODIFIABLE.debug().hidden(), later;
     ShutdownTimeout shutdown_timeout: u32 = "shutdown-timeout" [] int(0, I32, 10), MODIFIABLE, built;

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p engine --example fuzz_commands -- --seconds 600 --seed 1`; what it checks
 //! is in `tests/fuzz/`. A failure prints its case: `--case N` runs that one alone, and
-//! `FUZZ_TRACE=1` shows its requests. `--step 4` runs only the cases with the model.
+//! `FUZZ_TRACE=1` shows its requests. `--step 4` runs only the cases with the model, with `--first 1`
+//! only those of effects, with `--first 2` only chaos.
 #![allow(
     clippy::disallowed_methods,
     reason = "a fuzzer runs for a real span of time; its inputs depend on the seed alone"
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 static CASE: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
-    let (mut seconds, mut seed, mut case, mut step) = (10, 1, None, 1);
+    let (mut seconds, mut seed, mut case, mut step, mut first) = (10, 1, None, 1, 0);
     let mut args = std::env::args().skip(1);
     while let Some(option) = args.next() {
         let value: u64 = args
@@ -30,6 +31,7 @@ fn main() {
             "--seconds" => seconds = value,
             "--seed" => seed = value,
             "--step" => step = value,
+            "--first" => first = value,
             "--case" => case = Some(value),
             _ => panic!("unknown option {option}"),
         }
@@ -47,7 +49,7 @@ fn main() {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let (mut cases, mut requests) = (0, 0);
     while Instant::now() < deadline {
-        let case = (seed << 32) + cases * step;
+        let case = (seed << 32) + first + cases * step;
         CASE.store(case, Ordering::Relaxed);
         requests += fuzz::run_case(case);
         cases += 1;

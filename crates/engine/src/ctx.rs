@@ -74,9 +74,10 @@ impl Ctx<'_> {
     pub fn reply_max_bytes(&self) -> usize {
         match self.engine.output_limit(self.session).hard_bytes {
             0 => usize::MAX,
-            limit => usize::try_from(limit)
-                .unwrap_or(usize::MAX)
-                .saturating_sub(self.session.output.len()),
+            limit => {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                self.session.output.room(limit)
+            }
         }
     }
 

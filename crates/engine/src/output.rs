@@ -52,6 +52,13 @@ impl Output {
         if self.is_queued() { self.len() } else { 0 }
     }
 
+    /// How long what a writer holds may get before [`Output::queued_bytes`] will exceed `limit`.
+    pub(crate) fn room(&self, limit: usize) -> usize {
+        let most = limit.max(REPLY_BUFFER_MAX_BYTES);
+        most.saturating_add(self.sent)
+            .saturating_sub(self.queued_bytes)
+    }
+
     /// Chunks those bytes are in (`oll`).
     pub fn queued_count(&self) -> usize {
         if self.is_queued() {

@@ -272,3 +272,30 @@ fn a_big_pop_goes_out_in_batches() {
     }
     assert_eq!(world.call(client, "scard s"), ":2");
 }
+
+/// A client may ask for a reply of any length. It is cut only where the limit will close the client,
+/// which is not below the size of a reply buffer, whatever was sent of it meanwhile.
+#[test]
+fn a_long_random_reply_is_whole_or_the_client_is_closed() {
+    const LIMIT: &str =
+        "*4\n$6\nconfig\n$3\nset\n$26\nclient-output-buffer-limit\n$14\nnormal 1kb 0 0\n";
+    /// `$1`, the letter, and the ends of both lines.
+    const EACH_BYTES: usize = 7;
+    for command in ["hrandfield h", "srandmember s"] {
+        for draws in [10, 200, 2000, 2300, 2400, 5000, 100_000] {
+            let mut world = World::new();
+            let client = world.client();
+            assert_eq!(world.say(client, LIMIT), "+OK");
+            world.call(client, "hset h f v");
+            world.call(client, "sadd s m");
+            let reply = world.call(client, &format!("{command} -{draws}"));
+            let is_whole = reply.matches("$1 ").count() == draws;
+            assert!(is_whole || reply.is_empty(), "{command} {draws}");
+            assert_eq!(
+                is_whole,
+                draws * EACH_BYTES < 16 * 1024,
+                "{command} {draws}"
+            );
+        }
+    }
+}

@@ -96,7 +96,8 @@ impl ExpiryIndex {
     /// Items that are due at `now_ms`: at least as many as entries that have expired.
     pub fn due(&self, now_ms: i64) -> usize {
         let now = clamp(now_ms);
-        self.tree.lower_bound_rank(|item| item.0 >> SLOT_BITS <= now)
+        self.tree
+            .lower_bound_rank(|item| item.0 >> SLOT_BITS <= now)
     }
 
     pub fn first(&self) -> Option<Item> {

@@ -143,6 +143,8 @@ pub trait Disk {
 pub trait Files {
     fn kind(&mut self, path: &[u8]) -> PathKind;
     fn open(&mut self, path: &[u8]) -> Result<Box<dyn ReadFile>, String>;
+    /// The names in a directory, in no order.
+    fn list(&mut self, path: &[u8]) -> Result<Vec<Vec<u8>>, String>;
     fn truncate(&mut self, path: &[u8], length_bytes: u64) -> Result<(), String>;
     fn make_dir(&mut self, path: &[u8]) -> Result<(), String>;
     /// Atomically: the old content or the new, whatever happens.

@@ -60,7 +60,8 @@ impl fmt::Display for LoadFailure {
 }
 
 pub fn judge(facts: &Facts) -> Verdict {
-    let is_next_to_nothing = facts.own_keys >= MANY_KEYS && facts.incoming_keys <= facts.own_keys / 10;
+    let is_next_to_nothing =
+        facts.own_keys >= MANY_KEYS && facts.incoming_keys <= facts.own_keys / 10;
     let wipes = facts.own_keys > 0 && (facts.incoming_keys == 0 || is_next_to_nothing);
     if facts.is_enabled && wipes && !facts.is_requested && !facts.is_same_history {
         Verdict::RefuseEmpty

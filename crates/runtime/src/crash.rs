@@ -181,7 +181,7 @@ fn line(text: std::fmt::Arguments<'_>) {
 }
 
 /// The unwinder is a library that is loaded, and allocates, when it is first used.
-fn load_unwinder() {
+pub(crate) fn load_unwinder() {
     #[cfg(target_env = "gnu")]
     {
         let mut frame = [ptr::null_mut(); 1];
@@ -190,7 +190,7 @@ fn load_unwinder() {
     }
 }
 
-fn write_stack_trace() {
+pub(crate) fn write_stack_trace() {
     #[cfg(target_env = "gnu")]
     {
         use std::os::fd::AsRawFd;
@@ -204,13 +204,15 @@ fn write_stack_trace() {
             libc::backtrace_symbols_fd(frames.as_ptr(), count, fd.as_raw_fd());
         });
     }
+    #[cfg(not(target_env = "gnu"))]
+    log::write_from_handler(b"Sorry: no support for backtrace().");
 }
 
 #[allow(
     unused_variables,
     reason = "the context is read on known machines only"
 )]
-fn instruction_address(context: *mut c_void) -> Option<u64> {
+pub(crate) fn instruction_address(context: *mut c_void) -> Option<u64> {
     let context = context.cast::<libc::ucontext_t>();
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
     // SAFETY: the kernel passes the interrupted thread's context, valid while the handler runs.

@@ -9,6 +9,7 @@
 //! - [`background`]: a queue for work that must not hold up a turn
 //! - [`disk`]: file operations in order on a thread of their own; atomic replacement, locks
 //! - [`log`], [`crash`], [`process`]: log lines, crash reports, daemonizing, supervisors, limits
+//! - [`watchdog`]: what the main thread does, on SIGALRM
 //! - [`alloc`]: jemalloc and its statistics
 //!
 //! Tests are beside the code; what needs a process of its own (daemonizing, crashing, being
@@ -24,6 +25,7 @@ pub mod log;
 pub mod process;
 pub mod reactor;
 pub mod signals;
+pub mod watchdog;
 
 // The tests of `alloc` look at real numbers, so the crate's own test binary runs on jemalloc too.
 #[cfg(test)]

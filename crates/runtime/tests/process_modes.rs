@@ -4,7 +4,7 @@
 //! turn, and the tests run this program again in a role named by the environment. Tests wait for
 //! the end of a process or for a line it writes; nothing sleeps.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
@@ -18,7 +18,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use runtime::log::{self, Level, LogConfig, Logger};
 use runtime::process::{self, Supervisor};
 use runtime::reactor::{Event, Reactor, ReactorConfig};
-use runtime::signals::{self, Signals};
+use runtime::signals::{self, Signals, Unfinished};
+use runtime::watchdog;
 
 const ROLE: &str = "RUNTIME_TEST_ROLE";
 const LOG: &str = "RUNTIME_TEST_LOG";
@@ -41,6 +42,10 @@ const TESTS: &[(&str, fn())] = &[
         a_second_interrupt_ends_the_process,
     ),
     (
+        "a_second_interrupt_removes_files_that_are_not_finished",
+        a_second_interrupt_removes_files_that_are_not_finished,
+    ),
+    (
         "an_interrupt_after_a_cancelled_shutdown_is_an_event",
         an_interrupt_after_a_cancelled_shutdown_is_an_event,
     ),
@@ -56,6 +61,14 @@ const TESTS: &[(&str, fn())] = &[
     (
         "a_panic_in_a_background_job_is_reported_too",
         a_panic_in_a_background_job_is_reported_too,
+    ),
+    (
+        "sigalrm_says_where_the_main_thread_is_and_the_process_goes_on",
+        sigalrm_says_where_the_main_thread_is_and_the_process_goes_on,
+    ),
+    (
+        "a_watchdog_that_is_not_wound_again_reports_once",
+        a_watchdog_that_is_not_wound_again_reports_once,
     ),
     ("upstart_is_told_by_stopping", upstart_is_told_by_stopping),
     (
@@ -101,6 +114,19 @@ fn play(role: &str) {
         "title" => title(),
         "signals" => wait_for_signals(false),
         "stubborn" => wait_for_signals(true),
+        "unfinished" => {
+            let (first, kept, second) =
+                (path_beside_log(1), path_beside_log(2), path_beside_log(3));
+            let _first = Unfinished::new(&first);
+            drop(Unfinished::new(&kept));
+            let _second = Unfinished::new(&second);
+            for path in [&first, &kept, &second] {
+                std::fs::write(path, "x").expect("writes");
+            }
+            wait_for_signals(true);
+        }
+        "alarm" => alarm(),
+        "watchdog" => watchdog_expires(),
         "upstart" => upstart(),
         _ => crash_as(role),
     }
@@ -172,6 +198,37 @@ fn wait_for_signals(stubborn: bool) {
                 _ => signals::cancel_shutdown(),
             }
         }
+    }
+}
+
+/// A file of a role's own, found by the test that runs the role.
+fn path_beside_log(number: u32) -> PathBuf {
+    unfinished_path(Path::new(&std::env::var_os(LOG).expect("is set")), number)
+}
+
+fn unfinished_path(log: &Path, number: u32) -> PathBuf {
+    log.with_extension(format!("unfinished-{number}"))
+}
+
+/// Answers each line of its input, whatever the signals.
+fn alarm() {
+    watchdog::install().expect("installs");
+    println!("ready");
+    for line in std::io::stdin().lines() {
+        println!("heard {}", line.expect("reads"));
+    }
+}
+
+/// Winds its watchdog once, and waits for the report.
+fn watchdog_expires() {
+    watchdog::install().expect("installs");
+    // Wound again before it can run out, and stopped: neither is a report.
+    watchdog::wind(Duration::from_secs(3600)).expect("winds");
+    watchdog::wind(Duration::ZERO).expect("stops");
+    watchdog::wind(Duration::from_micros(1)).expect("winds");
+    let log = PathBuf::from(std::env::var_os(LOG).expect("is set"));
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.contains("--------")) {
+        std::thread::yield_now();
     }
 }
 
@@ -254,7 +311,17 @@ struct Running {
 
 impl Running {
     fn start(role: &str) -> Running {
-        let mut child = command(role)
+        Running::spawn(command(role))
+    }
+
+    fn start_with_log(role: &str, log: &TempFile) -> Running {
+        let mut command = command(role);
+        command.env(LOG, &log.0);
+        Running::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Running {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -338,6 +405,52 @@ fn a_second_interrupt_ends_the_process() {
         assert!(running.line().ends_with(") You insist... exiting now."));
         assert_eq!(running.end().code(), Some(1));
     }
+}
+
+fn a_second_interrupt_removes_files_that_are_not_finished() {
+    let log = TempFile::new("insist");
+    let files = [1, 2, 3].map(|number| TempFile(unfinished_path(&log.0, number)));
+    let mut running = Running::start_with_log("unfinished", &log);
+    running.signal(libc::SIGINT);
+    assert_eq!(running.line(), format!("signal {}", libc::SIGINT));
+    assert!(files.iter().all(|file| file.0.exists()));
+    running.signal(libc::SIGINT);
+    assert_eq!(running.end().code(), Some(1));
+    assert!(log.text().contains("You insist... exiting now."));
+    let left = files.each_ref().map(|file| file.0.exists());
+    assert_eq!(left, [false, true, false]);
+}
+
+fn sigalrm_says_where_the_main_thread_is_and_the_process_goes_on() {
+    let log = TempFile::new("alarm");
+    let mut running = Running::start_with_log("alarm", &log);
+    let mut input = running.child.stdin.take().expect("is piped");
+    for round in 1..=3 {
+        running.signal(libc::SIGALRM);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while log.text().matches("--------\n").count() < round {
+            assert!(Instant::now() < deadline, "{}", log.text());
+            std::thread::yield_now();
+        }
+        writeln!(input, "{round}").expect("it listens");
+        assert_eq!(running.line(), format!("heard {round}"));
+    }
+    let text = log.text();
+    assert_eq!(text.matches("\nReceived SIGALRM\n").count(), 3, "{text}");
+    assert_eq!(text.matches("------ STACK TRACE ------").count(), 3);
+    assert!(!text.contains("WATCHDOG"), "{text}");
+    drop(input);
+    assert!(running.end().success());
+}
+
+fn a_watchdog_that_is_not_wound_again_reports_once() {
+    let log = TempFile::new("watchdog");
+    let output = command("watchdog").env(LOG, &log.0).output().expect("runs");
+    assert!(output.status.success(), "{output:?}");
+    let text = log.text();
+    let reports = text.matches("\n--- WATCHDOG TIMER EXPIRED ---\n").count();
+    assert_eq!(reports, 1, "{text}");
+    assert!(!text.contains("Received SIGALRM"), "{text}");
 }
 
 fn an_interrupt_after_a_cancelled_shutdown_is_an_event() {

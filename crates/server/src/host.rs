@@ -35,6 +35,9 @@ use std::time::{Duration, Instant};
 /// How often what a crash report shows is renewed, and the allocator's figures are set right.
 const RENEWAL: Duration = Duration::from_secs(1);
 
+/// The watchdog's shortest period: twice what an idle turn lasts.
+const WATCHDOG_MIN_MS: u32 = 200;
+
 /// Counts of values being dropped by the background thread.
 #[derive(Default)]
 struct Dropping {
@@ -117,8 +120,22 @@ impl ServerHost {
         }
     }
 
-    pub fn begin_turn(&mut self) {
+    pub fn begin_turn(&mut self, config: &Config) {
         self.outside.clock.refresh();
+        if config.watchdog_period > 0 {
+            // Only fails for values that cannot occur.
+            let _ = runtime::watchdog::wind(Duration::from_millis(config.watchdog_period.into()));
+        }
+    }
+
+    /// `watchdog-period` of a configuration that is new: raised to what makes sense, 0 stops it.
+    pub fn set_watchdog(config: &mut Config) {
+        match config.watchdog_period {
+            0 => {
+                let _ = runtime::watchdog::wind(Duration::ZERO);
+            }
+            period_ms => config.watchdog_period = period_ms.max(WATCHDOG_MIN_MS),
+        }
     }
 
     /// Keeps other servers from the files that this one writes.
@@ -401,6 +418,7 @@ impl Host for ServerHost {
                 }
                 "loglevel" => self.outside.logger().set_level(start::log_level(config)),
                 "proc-title-template" => self.set_process_title(config),
+                "watchdog-period" => ServerHost::set_watchdog(config),
                 "crash-log-enabled" if !config.crash_log_enabled => {
                     runtime::crash::uninstall_signal_handlers()
                 }

@@ -1,8 +1,8 @@
 //! Locks on the files that a server writes, so that no second one writes to them.
 //!
 //! A lock is an advisory one on a hidden file beside the file it stands for: one for the RDB file
-//! when there are save points, one for the AOF's directory while AOF is on. Servers that share a
-//! directory but no file, as some are configured, do not meet. It goes with the process, so
+//! when there are save points, one for the AOF's files in their directory while AOF is on. Servers that
+//! share a directory but no file, as some are configured, do not meet. It goes with the process, so
 //! nothing is stale after a crash. Where the directory cannot be written, neither can the data, and
 //! saving will say so; that is no reason not to start.
 //!
@@ -30,14 +30,19 @@ impl Locks {
         let dir = path_of(config.dir.as_bytes());
         let mut names = Vec::new();
         if !config.save.is_empty() {
-            names.push(&config.dbfilename);
+            names.push(config.dbfilename.to_str_lossy().into_owned());
         }
         if config.appendonly {
-            names.push(&config.appenddirname);
+            let (directory, file) = (&config.appenddirname, &config.appendfilename);
+            names.push(format!(
+                "{}.{}",
+                directory.to_str_lossy(),
+                file.to_str_lossy()
+            ));
         }
         let wanted: Vec<Place> = names
             .into_iter()
-            .map(|name| (dir.clone(), format!(".{}.lock", name.to_str_lossy())))
+            .map(|name| (dir.clone(), format!(".{name}.lock")))
             .collect();
         let mut taken = Vec::new();
         let note = format!("port {}", config.port);

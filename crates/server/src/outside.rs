@@ -19,6 +19,7 @@ use runtime::log::{Level, Logger};
 use runtime::reactor::Waker;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -220,6 +221,15 @@ impl Files for ServerOutside {
             Ok(reading) => Ok(Box::new(reading)),
             Err(error) => Err(error_text(&error)),
         }
+    }
+
+    fn list(&mut self, path: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+        let names = std::fs::read_dir(path_of(path)).and_then(|entries| {
+            entries
+                .map(|entry| Ok(entry?.file_name().into_vec()))
+                .collect::<io::Result<Vec<_>>>()
+        });
+        names.map_err(|e| error_text(&e))
     }
 
     fn truncate(&mut self, path: &[u8], length_bytes: u64) -> Result<(), String> {

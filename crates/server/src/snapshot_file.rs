@@ -2,7 +2,8 @@
 //!
 //! A snapshot is written under a temporary name. Only when every byte is on the disk does it take the
 //! place of the old file (fsync, rename, fsync of the directory), so there is always one whole file.
-//! A failure removes the temporary one, reports once, and the snapshot's later jobs are ignored.
+//! A failure removes the temporary one, reports once, and the snapshot's later jobs are ignored. So
+//! does a second SIGINT, which ends the process where it stands ([`Unfinished`]).
 //!
 //! Knows what a [`DiskJob`] says and nothing of why. Tests: `tests/persistence_*.rs`.
 
@@ -11,6 +12,7 @@ use node::outside::{Chunk, DiskDone, SnapshotId};
 use rdb::{EncodeOptions, Packer};
 use runtime::background::Background;
 use runtime::reactor::Waker;
+use runtime::signals::Unfinished;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -46,6 +48,8 @@ struct SnapshotFile {
     incremental_fsync: bool,
     written_bytes: u64,
     synced_bytes: u64,
+    /// Dropped with the rest, when the file has its real name or is gone.
+    _unfinished: Unfinished,
 }
 
 type Failure = (&'static str, io::Error);
@@ -70,20 +74,24 @@ impl SnapshotWriter {
         packing: Option<EncodeOptions>,
         incremental_fsync: bool,
     ) {
-        self.run(move |shared| match File::create(&path) {
-            Ok(file) => {
-                let opened = SnapshotFile {
-                    path,
-                    file,
-                    packer: packing.as_ref().map(Packer::new),
-                    packed: Vec::new(),
-                    incremental_fsync,
-                    written_bytes: 0,
-                    synced_bytes: 0,
-                };
-                shared.with_files(|files| files.insert(id, opened));
+        self.run(move |shared| {
+            let unfinished = Unfinished::new(&path);
+            match File::create(&path) {
+                Ok(file) => {
+                    let opened = SnapshotFile {
+                        path,
+                        file,
+                        packer: packing.as_ref().map(Packer::new),
+                        packed: Vec::new(),
+                        incremental_fsync,
+                        written_bytes: 0,
+                        synced_bytes: 0,
+                        _unfinished: unfinished,
+                    };
+                    shared.with_files(|files| files.insert(id, opened));
+                }
+                Err(error) => shared.report_failure(id, ("open", error)),
             }
-            Err(error) => shared.report_failure(id, ("open", error)),
         });
     }
 

@@ -193,6 +193,9 @@ impl Server {
             runtime::crash::install(&version)
                 .map_err(|e| format!("Can't install crash handlers: {}", error_text(&e)))?;
         }
+        runtime::watchdog::install()
+            .map_err(|e| format!("Can't install the watchdog: {}", error_text(&e)))?;
+        ServerHost::set_watchdog(&mut engine.config);
         self.limit_clients(&mut engine.config)?;
         let mut reactor = Reactor::new(ReactorConfig {
             // Beyond `maxclients` connections are answered and closed by us.

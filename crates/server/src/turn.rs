@@ -109,7 +109,7 @@ impl Turns {
         host.reactor
             .wait(Some(deadline), &mut events)
             .map_err(|e| format!("the event loop failed: {e}"))?;
-        host.begin_turn();
+        host.begin_turn(&engine.config);
         engine.begin_turn(host);
         let began_ns = host.ticks_ns();
         let was_idle = events.is_empty();

@@ -100,6 +100,71 @@ fn sigterm_saves_and_exits_with_0() {
     }
 }
 
+/// The names of temporary snapshots in a directory.
+fn temporary_files(directory: &Directory) -> Vec<String> {
+    let entries = std::fs::read_dir(directory.path()).expect("a directory");
+    entries
+        .map(|entry| entry.expect("readable").file_name().into_string())
+        .map(|name| name.expect("ours are text"))
+        .filter(|name| name.starts_with("temp-"))
+        .collect()
+}
+
+/// More keys than a save shows at once, whatever `rdb-key-save-delay` says.
+fn set_many(client: &mut Connection) {
+    for number in 0..100 {
+        let key = format!("key:{number}");
+        assert_eq!(say(client, &["SET", &key, "1"]), "OK");
+    }
+}
+
+#[test]
+fn insisting_on_the_end_leaves_no_half_written_dump_behind() {
+    for first in ["INT", "TERM"] {
+        let directory = Directory::new();
+        let options = in_directory(directory.path()).option("save", "3600 1");
+        let mut server = Server::start(&options);
+        let mut client = server.client();
+        assert_eq!(say(&mut client, &["SET", "key", "1"]), "OK");
+        assert_eq!(say(&mut client, &["SAVE"]), "OK");
+        set_many(&mut client);
+        // The save at the end would take most of an hour.
+        let delay = ["CONFIG", "SET", "rdb-key-save-delay", "1000000000"];
+        assert_eq!(say(&mut client, &delay), "OK");
+        server.signal(first);
+        poll_until(DEADLINE, "the save has begun", || {
+            !temporary_files(&directory).is_empty()
+        });
+        server.signal("INT");
+        assert_eq!(server.wait_for_exit().code(), Some(1));
+        assert_eq!(temporary_files(&directory), Vec::<String>::new());
+        assert!(server.log().contains("You insist... exiting now."));
+        // The dump of before is as it was.
+        let server = Server::start(&options);
+        let mut client = server.client();
+        assert_eq!(say(&mut client, &["DBSIZE"]), "1");
+        assert_eq!(say(&mut client, &["GET", "key"]), "\"1\"");
+    }
+}
+
+#[test]
+fn shutdown_without_a_save_removes_the_dump_that_a_background_save_has_begun() {
+    let directory = Directory::new();
+    let mut server = Server::start(&in_directory(directory.path()));
+    let mut client = server.client();
+    set_many(&mut client);
+    let delay = ["CONFIG", "SET", "rdb-key-save-delay", "1000000000"];
+    assert_eq!(say(&mut client, &delay), "OK");
+    assert_eq!(say(&mut client, &["BGSAVE"]), "Background saving started");
+    poll_until(DEADLINE, "the save has begun", || {
+        !temporary_files(&directory).is_empty()
+    });
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert_eq!(client.try_receive(), None);
+    assert_eq!(server.wait_for_exit().code(), Some(0));
+    assert_eq!(temporary_files(&directory), Vec::<String>::new());
+}
+
 /// Makes the final step of a save fail, for root too: a file cannot replace a directory.
 fn block_dump(directory: &Directory) {
     std::fs::remove_file(directory.file("dump.rdb")).ok();

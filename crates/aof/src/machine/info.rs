@@ -1,7 +1,7 @@
 //! What the machine tells about itself, for INFO and for who decides on it.
 
 use super::config::SLOW_SYNC_US;
-use super::{Aof, Fsync, Now, State};
+use super::{Aof, Fsync, Manifest, Now, State};
 
 /// The `aof_*` fields of INFO persistence, those of Redis 7.4. The last six are shown only while
 /// `enabled`; `aof_last_cow_size` and `aof_pending_rewrite` follow from others (0, `rewrite_scheduled`).
@@ -51,6 +51,11 @@ impl Aof {
     /// `appendonly` as it was last set, whatever the files are doing about it.
     pub fn is_enabled(&self) -> bool {
         self.wanted
+    }
+
+    /// What is on the disk, as far as this machine knows.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     pub fn state(&self) -> State {

@@ -259,8 +259,10 @@ impl Aof {
     }
 
     pub fn is_flushed(&self) -> bool {
-        self.lane.file().is_none() && !self.collects()
-            || self.lane.is_durable() && self.lane.buffered_bytes() == 0
+        // After a failed sync nothing collects and nothing is kept: that is not the same as done.
+        let is_over = self.lane.file().is_none() && !self.collects()
+            || self.lane.is_durable() && self.lane.buffered_bytes() == 0;
+        is_over && self.fault.is_none()
     }
 
     /// Nothing is under way but a rewrite's base, which is the caller's business: the directory is

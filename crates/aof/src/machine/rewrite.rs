@@ -136,6 +136,11 @@ impl Aof {
         }
     }
 
+    /// What was scheduled cannot be done.
+    pub fn unschedule_rewrite(&mut self) {
+        self.scheduled = false;
+    }
+
     /// The stream is cut here: the pass that the caller has just begun, or begins before the next
     /// command, holds everything appended before.
     pub fn rewrite_begin(&mut self, now: Now) -> Result<RewriteStart, RewriteRefusal> {

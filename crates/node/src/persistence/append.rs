@@ -4,6 +4,7 @@
 //! Offsets are the engine's: every byte that the engine ever recorded is given to the machine, which
 //! counts along even while the file is off.
 
+use super::finding::{read_manifest, refuse_parts_without_manifest};
 use super::sink::PlainSink;
 use super::snapshot::{Begin, Purpose, Snapshot};
 use super::{encode_options, rdb_encoder, rdb_sink};
@@ -56,6 +57,12 @@ impl Append {
         self.aof.is_enabled()
     }
 
+    /// Also while the file is off already but not closed yet, because something else is being done
+    /// to its directory: turned on again meanwhile, it goes on, and must not have a gap.
+    fn wants_effects(&self) -> bool {
+        self.is_on() || !matches!(self.aof.state(), State::Off | State::Closing)
+    }
+
     pub fn info<O: Outside + ?Sized>(&self, outside: &mut O) -> Info {
         self.aof.info(now(outside))
     }
@@ -67,7 +74,8 @@ impl Append {
 
     /// Whether the first file since AOF was turned on is still being made.
     pub fn is_waiting_for_first_base(&self) -> bool {
-        self.is_on() && self.aof.state() == State::Waiting
+        // Still off: an earlier rewrite moves its files, and the one that counts waits for it.
+        self.is_on() && matches!(self.aof.state(), State::Waiting | State::Off)
     }
 
     /// Goes on with the files that a server has loaded at its start; without any, with new ones.
@@ -88,6 +96,27 @@ impl Append {
         aof.start(sizes, empty_base, now(outside));
         self.aof = aof;
         self.drive(engine, outside);
+    }
+
+    /// Before files are written that this process has not loaded: takes note of what is in their
+    /// directory, so that none of it is overwritten before the new ones are whole. Refused if that
+    /// cannot be understood.
+    pub fn meet_files<O: Outside + ?Sized>(&mut self, outside: &mut O) -> Result<(), String> {
+        if self.aof.state() != State::Off || !self.aof.manifest().is_empty() {
+            return Ok(());
+        }
+        let manifest = read_manifest(&self.names, outside).map_err(|failed| failed.text)?;
+        if manifest.is_empty() {
+            refuse_parts_without_manifest(&self.names, outside).map_err(|failed| failed.text)?;
+        }
+        self.aof.reloaded(manifest, LoadedSizes::default());
+        Ok(())
+    }
+
+    /// The directory is another one from now on.
+    pub fn forget_files(&mut self) {
+        self.aof
+            .reloaded(Manifest::default(), LoadedSizes::default());
     }
 
     pub fn switch<O: Outside + ?Sized>(&mut self, on: bool, outside: &mut O) {
@@ -122,7 +151,7 @@ impl Append {
         let mut bytes = engine.effects.take(std::mem::take(&mut self.spare));
         let stream_bytes = bytes.len() as u64;
         if engine.effects.is_read_by(EffectsReader::Replicas) {
-            if self.is_on() {
+            if self.wants_effects() {
                 self.for_replicas.extend_from_slice(&bytes);
             } else {
                 // The usual case without a file: nothing is copied.
@@ -132,7 +161,7 @@ impl Append {
         }
         cut(&mut bytes, engine.effects.for_replicas_only());
         self.passed_by += stream_bytes;
-        if !bytes.is_empty() || !self.is_on() {
+        if !bytes.is_empty() || !self.wants_effects() {
             let stream_bytes = std::mem::take(&mut self.passed_by);
             let spare = self.aof.append_of(bytes, stream_bytes, now(outside));
             if spare.capacity() > self.spare.capacity() {
@@ -161,13 +190,20 @@ impl Append {
         }
     }
 
-    /// Begins the snapshot that becomes the next base. `None`: not at this moment.
+    /// Begins the snapshot that becomes the next base. `None`: not at this moment, or not at all; then
+    /// the log says why.
     pub fn begin_rewrite<O: Outside + ?Sized>(
         &mut self,
         id: SnapshotId,
         engine: &mut Engine,
         outside: &mut O,
     ) -> Option<Snapshot> {
+        if let Err(text) = self.meet_files(outside) {
+            let text = format!("Can't rewrite append only file in background: {text}");
+            outside.log(LogLevel::Warning, &text);
+            self.aof.unschedule_rewrite();
+            return None;
+        }
         let Ok(start) = self.aof.rewrite_begin(now(outside)) else {
             self.aof.schedule_rewrite();
             return None;
@@ -203,8 +239,8 @@ impl Append {
     /// Lets the machine go on: actions to the disk, events to the log, releases to the engine.
     pub fn drive<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
         self.aof.tick(now(outside));
-        if engine.effects.is_read_by(EffectsReader::AppendOnly) != self.is_on() {
-            engine.record_effects(EffectsReader::AppendOnly, self.is_on());
+        if engine.effects.is_read_by(EffectsReader::AppendOnly) != self.wants_effects() {
+            engine.record_effects(EffectsReader::AppendOnly, self.wants_effects());
         }
         if self.aof.take_select_wanted() {
             engine.effects.force_select();

@@ -1,9 +1,10 @@
 //! What a directory holds when a server starts: which files are its data, and what to say where they
 //! contradict the configuration.
 //!
-//! Two mistakes that lose data with Redis are caught here. With `appendonly yes` but no AOF, an RDB
-//! file that is there is loaded and becomes the AOF's first base, instead of being ignored. With
-//! `appendonly no` and an AOF that is there, a warning says that it is not loaded.
+//! Mistakes that lose data with Redis are caught here. With `appendonly yes` but no AOF, an RDB file
+//! that is there is loaded and becomes the AOF's first base, instead of being ignored. Bases and
+//! increments without a manifest are not overwritten: the start is refused. With `appendonly no` and
+//! an AOF that is there, a warning says that it is not loaded.
 //!
 //! Tests: `tests/loading.rs`.
 
@@ -15,6 +16,7 @@ use aof::manifest::Manifest;
 use aof::names::{Found, Names, Upgrade};
 use config::Config;
 use engine::host::LogLevel;
+use rdb::{Decoder, Event, LoadLimits};
 
 /// One file to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,7 @@ pub fn find<O: Outside + ?Sized>(
     let manifest = read_manifest(names, outside)?;
     let manifest = take_in_old_file(manifest, names, outside)?;
     if manifest.is_empty() {
+        refuse_parts_without_manifest(names, outside)?;
         let parts = rdb_part(config, outside)?;
         if !parts.is_empty() {
             outside.log(
@@ -161,6 +164,61 @@ pub fn read_manifest<O: Outside + ?Sized>(
             text: error.to_string(),
         }
     })
+}
+
+/// Without a manifest the first files would take the names of those that are there. What a crash
+/// left of a first start holds nothing, and may be replaced.
+pub fn refuse_parts_without_manifest<O: Outside + ?Sized>(
+    names: &Names,
+    outside: &mut O,
+) -> Result<(), LoadFailed> {
+    if outside.kind(names.directory()) != PathKind::Directory {
+        return Ok(());
+    }
+    let directory = shown(names.directory()).into_owned();
+    let listed = outside.list(names.directory()).map_err(|error| {
+        let text = format!("Fatal error: can't open the AOF directory {directory}: {error}");
+        say(outside, text)
+    })?;
+    let mut parts: Vec<Vec<u8>> = listed.into_iter().filter(|n| names.is_part(n)).collect();
+    parts.sort();
+    for name in parts {
+        if holds_something(&names.path(&name), outside) {
+            let text = format!(
+                "Fatal error: {} is in {directory}, but there is no manifest {} to say what it is part of. Put the manifest back, or move the files away if they are not needed.",
+                shown(&name),
+                shown(&names.manifest())
+            );
+            return Err(say(outside, text));
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is data in a part; what cannot be understood counts as such.
+fn holds_something<O: Outside + ?Sized>(path: &[u8], outside: &mut O) -> bool {
+    /// A file without keys is not as long as this.
+    const ENOUGH_BYTES: usize = 64 * 1024;
+    let mut bytes = Vec::new();
+    let read = outside
+        .open(path)
+        .and_then(|mut file| file.read(&mut bytes, ENOUGH_BYTES));
+    if read.is_err() {
+        return true;
+    }
+    if !path.ends_with(b".rdb") {
+        return !bytes.is_empty();
+    }
+    let (mut decoder, mut input) = (Decoder::new(LoadLimits::defaults(0), false), &bytes[..]);
+    let mut has_keys = false;
+    let ran = decoder.run(&mut input, &mut |event| {
+        has_keys |= !matches!(
+            event,
+            Event::Aux { .. } | Event::SelectDb { .. } | Event::ResizeDb { .. } | Event::End { .. }
+        );
+        !has_keys
+    });
+    has_keys || ran.is_err() || !decoder.is_done()
 }
 
 /// A single file of the old style moves into the directory and becomes the base.

@@ -3,7 +3,7 @@
 //! Putting a small key into a large table is mostly waiting for the memory of one bucket. So keys are
 //! kept back for a moment, each with its bucket already asked for, and put in place together; the
 //! waits overlap. What lies in the file's buffer is copied, payloads move. Order is kept, so a
-//! duplicate is found at the same key as without. Tests: with the loader.
+//! duplicate is found at the same key as without. Tests: at the bottom, and with the loader.
 
 use std::ops::Range;
 
@@ -90,5 +90,136 @@ impl LoadBatch {
         // One giant key does not keep its room.
         self.texts.shrink_to(2 * TEXTS_MAX_BYTES);
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Engine;
+
+    fn engine() -> Engine {
+        Engine::new(config::Config::default(), 1, 1_700_000_000_000_000)
+    }
+
+    fn entry<'a>(db: u32, key: &'a [u8], value: Loaded<'a>) -> LoadEntry<'a> {
+        LoadEntry {
+            db,
+            key,
+            value,
+            expiry_ms: Some(i64::from(db)),
+            access: AccessInfo::IdleSeconds(7),
+        }
+    }
+
+    type Shown = (u32, Vec<u8>, String, Option<i64>, AccessInfo);
+
+    fn shown(entry: LoadEntry<'_>) -> Shown {
+        let value = match entry.value {
+            Loaded::Int(number) => number.to_string(),
+            Loaded::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Loaded::Payload(_) => "payload".into(),
+        };
+        let LoadEntry {
+            db,
+            expiry_ms,
+            access,
+            ..
+        } = entry;
+        (db, entry.key.to_vec(), value, expiry_ms, access)
+    }
+
+    fn drained(batch: &mut LoadBatch) -> Vec<Shown> {
+        let mut all = Vec::new();
+        let result: Result<(), ()> = batch.drain(|entry| {
+            all.push(shown(entry));
+            Ok(())
+        });
+        assert_eq!(result, Ok(()));
+        all
+    }
+
+    #[test]
+    fn entries_come_out_as_they_went_in_and_in_order() {
+        let (engine, mut batch) = (engine(), LoadBatch::default());
+        let access = AccessInfo::IdleSeconds(7);
+        for round in 0..3 {
+            let list = Value::List(Default::default());
+            for (db, key, value) in [
+                (0, &b"number"[..], Loaded::Int(-5)),
+                (1, b"text", Loaded::Bytes(b"abc")),
+                (1, b"", Loaded::Bytes(b"")),
+                (2, b"list", Loaded::Payload(list)),
+                // No such database: found out by who puts it in place.
+                (u32::MAX, b"text", Loaded::Bytes(b"again")),
+            ] {
+                assert!(
+                    !batch.push(entry(db, key, value), &engine.keyspace),
+                    "round {round}"
+                );
+            }
+            let expected = [
+                (0, &b"number"[..], "-5"),
+                (1, b"text", "abc"),
+                (1, b"", ""),
+                (2, b"list", "payload"),
+                (u32::MAX, b"text", "again"),
+            ]
+            .map(|(db, key, value)| {
+                (
+                    db,
+                    key.to_vec(),
+                    value.to_owned(),
+                    Some(i64::from(db)),
+                    access,
+                )
+            });
+            assert_eq!(drained(&mut batch), expected);
+            assert_eq!(drained(&mut batch), []);
+        }
+    }
+
+    #[test]
+    fn it_is_full_after_so_many_entries_or_so_much_text() {
+        let (engine, mut batch) = (engine(), LoadBatch::default());
+        for number in 1..=ENTRIES_MAX {
+            let is_full = batch.push(entry(0, b"key", Loaded::Int(1)), &engine.keyspace);
+            assert_eq!(is_full, number == ENTRIES_MAX);
+        }
+        drained(&mut batch);
+        let half = vec![b'x'; TEXTS_MAX_BYTES / 2];
+        assert!(!batch.push(entry(0, b"", Loaded::Bytes(&half)), &engine.keyspace));
+        assert!(batch.push(entry(0, &half, Loaded::Int(1)), &engine.keyspace));
+    }
+
+    #[test]
+    fn what_follows_an_error_is_dropped() {
+        let (engine, mut batch) = (engine(), LoadBatch::default());
+        for key in [&b"a"[..], b"b", b"c"] {
+            batch.push(entry(0, key, Loaded::Int(1)), &engine.keyspace);
+        }
+        let mut put = Vec::new();
+        let result = batch.drain(|entry| {
+            put.push(entry.key.to_vec());
+            if entry.key == b"b" {
+                Err("twice")
+            } else {
+                Ok(())
+            }
+        });
+        assert_eq!(
+            (result, put),
+            (Err("twice"), vec![b"a".to_vec(), b"b".to_vec()])
+        );
+        assert_eq!(drained(&mut batch), []);
+    }
+
+    #[test]
+    fn one_giant_key_does_not_keep_its_room() {
+        let (engine, mut batch) = (engine(), LoadBatch::default());
+        let giant = vec![b'x'; 10 << 20];
+        assert!(batch.push(entry(0, &giant, Loaded::Bytes(&giant)), &engine.keyspace));
+        assert_eq!(drained(&mut batch).len(), 1);
+        assert!(batch.texts.capacity() <= 4 * TEXTS_MAX_BYTES);
     }
 }

@@ -594,15 +594,22 @@ impl Persistence {
     ) -> Result<(), String> {
         match name {
             "appendonly" => {
+                if config.appendonly {
+                    self.append.meet_files(outside)?;
+                }
                 self.append.switch(config.appendonly, outside);
                 if config.appendonly && self.snapshot.is_none() && self.requested.is_none() {
                     self.requested = Some(Request::Rewrite);
                 }
                 Ok(())
             }
-            "dir" if self.append.is_on() => Err(
+            "dir" if self.append.is_on() || self.append.is_closing() => Err(
                 "the append only file is on: turn it off before moving to another directory".into(),
             ),
+            "dir" => {
+                self.append.forget_files();
+                Ok(())
+            }
             _ => {
                 self.append.configure(config, outside);
                 Ok(())
