@@ -185,6 +185,30 @@ fn a_replica_is_written_unless_a_cluster_says_so() {
     assert!(config.rewrite(Some(b"replicaof x 1\n")).starts_with(b"\n#"));
 }
 
+#[test]
+fn a_change_of_primary_replaces_the_line_under_either_name() {
+    let file = b"# mine\nslaveof 10.0.0.1 6380\nmin-slaves-to-write 1\nhz 10\n";
+    let mut config = load(file);
+    config.replicaof = Some(config::PrimaryAddress {
+        host: "10.0.0.2".into(),
+        port: 6381,
+    });
+    config.touch();
+    let rewritten = config.rewrite(Some(file));
+    let text = String::from_utf8(rewritten.clone()).unwrap();
+    assert!(
+        text.contains(" 10.0.0.2 6381\n") && !text.contains("10.0.0.1"),
+        "{text}"
+    );
+    assert_eq!(load(&rewritten).differences(&config), []);
+    config.replicaof = None;
+    let rewritten = config.rewrite(Some(file));
+    let text = String::from_utf8(rewritten.clone()).unwrap();
+    assert!(!text.contains("of 10.0.0"), "{text}");
+    assert_eq!(load(&rewritten).replicaof, None);
+    assert_eq!(load(&rewritten).min_replicas_to_write, 1);
+}
+
 proptest! {
     #[test]
     fn strings_and_lists_survive_a_rewrite(

@@ -464,3 +464,46 @@ fn defaults_are_redis_s() {
     // The rest is what later releases added.
     assert!(OPTIONS.len() > 150);
 }
+
+#[test]
+fn options_of_replication_are_set_under_both_names_and_come_back() {
+    let mut config = Config::default();
+    for (name, alias, value) in [
+        ("replica-serve-stale-data", "slave-serve-stale-data", "no"),
+        ("replica-read-only", "slave-read-only", "no"),
+        ("replica-priority", "slave-priority", "7"),
+        ("replica-announce-ip", "slave-announce-ip", "10.0.0.9"),
+        ("replica-announce-port", "slave-announce-port", "7000"),
+        ("replica-ignore-maxmemory", "slave-ignore-maxmemory", "no"),
+        ("replica-lazy-flush", "slave-lazy-flush", "yes"),
+        ("repl-ping-replica-period", "repl-ping-slave-period", "3"),
+        ("min-replicas-to-write", "min-slaves-to-write", "2"),
+        ("min-replicas-max-lag", "min-slaves-max-lag", "5"),
+        ("masterauth", "primaryauth", "secret"),
+        ("masteruser", "primaryuser", "me"),
+    ] {
+        set(&mut config, &[alias, value]).unwrap();
+        assert_eq!(get(&config, name), value, "{name}");
+        assert_eq!(get(&config, alias), value, "{alias}");
+    }
+    for (name, value) in [
+        ("replica-ignore-disk-write-errors", "yes"),
+        ("replica-announced", "no"),
+        ("repl-timeout", "5"),
+        ("repl-disable-tcp-nodelay", "yes"),
+        ("repl-backlog-ttl", "0"),
+        ("repl-diskless-sync", "no"),
+        ("repl-diskless-sync-delay", "0"),
+        ("repl-diskless-sync-max-replicas", "3"),
+        ("repl-diskless-load", "swapdb"),
+        ("repl-refuse-empty", "no"),
+        ("repl-throttle-writes", "no"),
+    ] {
+        set(&mut config, &[name, value]).unwrap();
+        assert_eq!(get(&config, name), value, "{name}");
+    }
+    set(&mut config, &["repl-backlog-budget", "1gb"]).unwrap();
+    assert_eq!(get(&config, "repl-backlog-budget"), "1073741824");
+    assert!(set(&mut config, &["repl-timeout", "0"]).is_err());
+    assert!(set(&mut config, &["replicaof", "a 1"]).is_err());
+}

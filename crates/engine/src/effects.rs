@@ -62,9 +62,15 @@ impl Effects {
 
     pub(crate) fn set_reader(&mut self, reader: EffectsReader, on: bool) {
         self.readers[reader as usize] = on;
-        self.enabled = self.readers.contains(&true);
+        let was_enabled = std::mem::replace(&mut self.enabled, self.readers.contains(&true));
         if on {
             self.force_select();
+        }
+        // Both may happen in the middle of a request.
+        if was_enabled && !self.enabled {
+            self.end_unit();
+        } else if !was_enabled && self.enabled {
+            self.begin_unit();
         }
     }
 

@@ -42,6 +42,8 @@ pub struct ProcessInfo {
     pub cpu_sys_children_us: u64,
     pub cpu_user_main_us: u64,
     pub cpu_sys_main_us: u64,
+    /// While a shutdown waits for replicas: how much longer at most.
+    pub shutdown_in_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -173,8 +175,8 @@ pub trait Host {
     fn drop_later(&mut self, garbage: Garbage);
     /// Values given to [`Host::drop_later`] that still wait, and those done so far.
     fn dropping(&self) -> (u64, u64);
-    /// Sets the count of values dropped so far back to 0 (CONFIG RESETSTAT).
-    fn reset_dropped(&mut self);
+    /// Sets what is counted on this side of the door back to 0 (CONFIG RESETSTAT).
+    fn reset_counts(&mut self);
     /// Stops the whole engine for a while (DEBUG SLEEP).
     fn stall(&mut self, duration_us: u64);
     /// Ends the process the hard way (DEBUG SEGFAULT, PANIC, RESTART …).

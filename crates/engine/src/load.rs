@@ -93,12 +93,6 @@ impl Engine {
         keys
     }
 
-    /// Keys of all databases, expired ones included.
-    pub fn key_count(&self) -> u64 {
-        let dbs = 0..self.keyspace.db_count() as u32;
-        dbs.map(|db| self.keyspace.db(db).len() as u64).sum()
-    }
-
     /// Tells whoever reads the effects that a key is gone which they may have. Between requests.
     pub fn record_deletion(&mut self, db: u32, key: &[u8]) {
         if self.effects.is_enabled() {

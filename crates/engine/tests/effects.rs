@@ -6,6 +6,7 @@ mod fuzz;
 mod support;
 
 use commands::{CommandId, Flags};
+use engine::EffectsReader;
 use fuzz::effects::Pair;
 use fuzz::{wire, words};
 use std::collections::BTreeSet;
@@ -206,4 +207,52 @@ fn select_comes_when_the_database_changes_and_multi_before_it() {
     world.engine.effects.force_select();
     world.say(client, "set a 1\npublish c m\nping\nget a\n");
     assert_eq!(names(&mut world), "set a 1; select 4; set a 1");
+}
+
+#[test]
+fn replicas_get_messages_and_a_file_does_not() {
+    let mut world = World::new();
+    let client = world.client();
+    world.record();
+    world.say(client, "publish c m\nspublish c m\n");
+    assert_eq!(world.effects(), [""; 0]);
+    world.engine.record_effects(EffectsReader::Replicas, true);
+    world.say(client, "publish c m\nmulti\nset a 1\nspublish c m\nexec\n");
+    let stream = world.engine.effects.take(Vec::new());
+    let mut kept = stream.clone();
+    for range in world.engine.effects.for_replicas_only().iter().rev() {
+        kept.drain(range.clone());
+    }
+    let texts = |stream: &[u8]| {
+        commands_of(stream)
+            .iter()
+            .map(|args| String::from_utf8_lossy(&args.join(&b' ')).into_owned())
+            .collect::<Vec<_>>()
+            .join("; ")
+    };
+    assert_eq!(
+        texts(&stream),
+        "publish c m; MULTI; SELECT 0; set a 1; spublish c m; EXEC"
+    );
+    assert_eq!(texts(&kept), "MULTI; SELECT 0; set a 1; EXEC");
+}
+
+/// REPLICAOF inside EXEC turns recording on and off between two writes.
+#[test]
+fn recording_may_begin_and_end_in_the_middle_of_a_transaction() {
+    let mut world = World::with(|c| c.replica_read_only = false);
+    let client = world.client();
+    world.host.door.records_as_primary = true;
+    world.say(client, "set a 1\n");
+    world.say(
+        client,
+        "multi\nset a 1\nreplicaof no one\nset b 1\nset c 1\nexec\n",
+    );
+    assert_eq!(world.effects(), ["MULTI", "set b 1", "set c 1", "EXEC"]);
+    world.say(
+        client,
+        "multi\nset a 1\nset b 1\nreplicaof h 1\nset c 1\nexec\nset d 1\n",
+    );
+    assert!(!world.engine.effects.is_unit_open());
+    assert_eq!(world.effects(), ["MULTI", "set a 1", "set b 1", "EXEC"]);
 }

@@ -57,6 +57,16 @@ impl Keyspace {
             .min()
     }
 
+    /// Keys of all databases that have not expired; those whose expiry was moved later may count as
+    /// if it had not.
+    pub fn live_count(&self) -> u64 {
+        let live = |d: &Db| {
+            let due = d.expires.due(self.now_ms).min(d.volatile_len());
+            (d.len() - due) as u64
+        };
+        self.dbs.iter().map(live).sum()
+    }
+
     /// Mean remaining life of volatile keys in a database, from a few evenly spread ones.
     pub fn average_ttl_ms(&self, db: u32) -> i64 {
         const SAMPLES: usize = 16;

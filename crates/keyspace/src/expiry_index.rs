@@ -93,6 +93,12 @@ impl ExpiryIndex {
         self.tree.heap_bytes()
     }
 
+    /// Items that are due at `now_ms`: at least as many as entries that have expired.
+    pub fn due(&self, now_ms: i64) -> usize {
+        let now = clamp(now_ms);
+        self.tree.lower_bound_rank(|item| item.0 >> SLOT_BITS <= now)
+    }
+
     pub fn first(&self) -> Option<Item> {
         self.tree.first()
     }

@@ -85,6 +85,8 @@ proptest! {
         let mut model = Model::new();
         for op in ops {
             apply(&mut keys, &mut model, &mut now, op)?;
+            let live = model.values().filter(|at| at.is_none_or(|at| at > now)).count() as u64;
+            prop_assert!(keys.live_count() <= live);
         }
         drain(&mut keys);
         model.retain(|_, at| at.is_none_or(|at| at > now));
@@ -93,6 +95,7 @@ proptest! {
         let earliest = model.values().flatten().min();
         let victim = keys.eviction_victim(EvictionPolicy::VolatileTtl, 5);
         prop_assert_eq!(victim.and_then(|v| model[&v.key]), earliest.copied());
+        prop_assert_eq!(keys.live_count(), model.len() as u64);
         for (key, at) in &model {
             prop_assert_eq!(keys.peek(0, key).map(|e| e.expiry_ms()), Some(*at));
         }

@@ -1,9 +1,10 @@
 //! Whether a snapshot that has arrived may replace what we have: one pure function.
 //!
-//! A primary without persistence that crashes and is restarted comes back empty, under a new id.
-//! Its replicas hold the only copy, and plain Redis makes them throw it away. Here an empty set is
-//! taken only if that is what somebody wants: an operator just pointed us there, or it is the same
-//! history going on (same id), in which somebody really did delete everything.
+//! A primary without persistence that crashes and is restarted comes back empty, under a new id, and
+//! may have got a few keys from its clients before its replicas are back. They hold the only copy,
+//! and plain Redis makes them throw it away. Here a set that is empty, or next to nothing beside what
+//! we have, is taken only if that is what somebody wants: an operator just pointed us there, or it is
+//! the same history going on (same id), in which somebody really did delete everything.
 //!
 //! Tests: at the bottom.
 
@@ -17,9 +18,13 @@ pub struct Facts {
     pub is_requested: bool,
     /// Both ends name the same history.
     pub is_same_history: bool,
+    /// Without those whose time has passed: a cache may have emptied by itself.
     pub own_keys: u64,
     pub incoming_keys: u64,
 }
+
+/// From so many keys on, a set of a tenth of them is next to nothing.
+const MANY_KEYS: u64 = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -43,8 +48,8 @@ impl fmt::Display for LoadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LoadFailure::RefusedEmpty => f.write_str(
-                "the master is empty and its history is another one, as after a restart without \
-                 persistence: keeping our data. To copy the emptiness, set repl-refuse-empty to no, \
+                "the master is empty, or nearly so, and its history is another one, as after a restart \
+                 without persistence: keeping our data. To copy it, set repl-refuse-empty to no, \
                  or repeat REPLICAOF after REPLICAOF NO ONE",
             ),
             LoadFailure::Incompatible(reason)
@@ -55,7 +60,8 @@ impl fmt::Display for LoadFailure {
 }
 
 pub fn judge(facts: &Facts) -> Verdict {
-    let wipes = facts.incoming_keys == 0 && facts.own_keys > 0;
+    let is_next_to_nothing = facts.own_keys >= MANY_KEYS && facts.incoming_keys <= facts.own_keys / 10;
+    let wipes = facts.own_keys > 0 && (facts.incoming_keys == 0 || is_next_to_nothing);
     if facts.is_enabled && wipes && !facts.is_requested && !facts.is_same_history {
         Verdict::RefuseEmpty
     } else {
@@ -77,6 +83,17 @@ mod tests {
             incoming_keys: 0,
         };
         assert_eq!(judge(&refused), Verdict::RefuseEmpty);
+        let nearly = Facts {
+            own_keys: 1000,
+            incoming_keys: 100,
+            ..refused
+        };
+        assert_eq!(judge(&nearly), Verdict::RefuseEmpty);
+        let fewer = Facts {
+            incoming_keys: 101,
+            ..nearly
+        };
+        assert_eq!(judge(&fewer), Verdict::Accept);
         for accepted in [
             Facts {
                 is_enabled: false,

@@ -51,6 +51,23 @@ impl Replication {
         }
     }
 
+    /// A log line for each replica that has not confirmed everything.
+    pub fn lagging(&self, now_ms: u64) -> Vec<String> {
+        let end = self.offset();
+        let lags = |peer: &&Peer| peer.acked != Some(end);
+        let line = |peer: &Peer| {
+            let acked = peer.acked.unwrap_or_default();
+            format!(
+                "Lagging replica {} reported offset {} behind master, lag={}, state={}.",
+                peer.name(),
+                end.bytes_since(acked),
+                now_ms.saturating_sub(peer.heard_ms) / 1000,
+                peer.state_name().unwrap_or_default(),
+            )
+        };
+        self.primary.replicas().filter(lags).map(line).collect()
+    }
+
     /// The section's lines, without its title.
     pub fn info(&self, now_ms: u64) -> String {
         let mut out = String::new();
@@ -74,6 +91,8 @@ impl Replication {
             let name = format!("slave{index}");
             line(&mut out, &name, replica(peer, now_ms));
         }
+        // Valkey 8's; nobody ever waits so here, for want of a second channel.
+        line(&mut out, "replicas_waiting_psync", 0);
         self.info_history(&mut out, &self.core.history);
         out
     }

@@ -520,6 +520,11 @@ impl Primary {
         ));
     }
 
+    /// The period was changed: it begins anew.
+    pub fn restart_pings(&mut self, core: &Core, now_ms: u64) {
+        self.next_ping_ms = now_ms.saturating_add(core.config.ping_period_ms);
+    }
+
     /// The time without replicas counts from here.
     pub fn start_watching(&mut self, now_ms: u64) {
         self.lonely_since_ms = now_ms;

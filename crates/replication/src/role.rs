@@ -73,6 +73,9 @@ impl Replication {
         if is_help && let Some(upstream) = &mut self.upstream {
             upstream.retry_now(now_ms);
         }
+        if old.ping_period_ms != self.core.config.ping_period_ms {
+            self.primary.restart_pings(&self.core, now_ms);
+        }
         self.primary.trim(&mut self.core, now_ms);
     }
 
@@ -160,6 +163,11 @@ impl Replication {
 
     pub fn stats(&self) -> Stats {
         self.core.stats
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&mut self) {
+        self.core.stats = Stats::default();
     }
 
     /// What our writes did. A replica's own writes are nobody's business and are ignored.

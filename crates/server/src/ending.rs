@@ -82,9 +82,9 @@ impl ServerHost {
     }
 
     /// When a wait for replicas is over at the latest, in milliseconds from now.
-    pub fn end_due_in_ms(&mut self) -> Option<i64> {
+    pub fn end_at_most_in_ms(&mut self) -> Option<i64> {
         let until_ms = self.leaving.waiting.as_ref()?.until_ms;
-        Some((until_ms - self.outside.unix_ms()).clamp(0, 100))
+        Some((until_ms - self.outside.unix_ms()).max(0))
     }
 
     pub fn end(
@@ -120,6 +120,9 @@ impl ServerHost {
     fn finish(&mut self, engine: &mut Engine, request: ShutdownRequest) -> Result<(), String> {
         let (lagging, replicas) = (self.links.lagging_replicas(), self.links.replica_count());
         if replicas > 0 {
+            for text in self.links.describe_lagging(&mut self.outside) {
+                self.say(Level::Notice, &text);
+            }
             let text = format!(
                 "{} of {replicas} replicas are in sync when shutting down.",
                 replicas - lagging.min(replicas)

@@ -131,7 +131,7 @@ impl ServerHost {
         let (now_ms, now_ns) = (self.outside.unix_ms(), self.outside.ticks_ns());
         let persistence = self.persistence.next_timeout_ms(now_ms, now_ns);
         let links = self.links.next_timeout_ms(&mut self.outside);
-        let end = self.end_due_in_ms();
+        let end = self.end_at_most_in_ms();
         let next = engine.next_timeout_ms();
         let others = [persistence, links, end].into_iter().flatten();
         others.fold(next, i64::min).max(0) as u64
@@ -340,6 +340,7 @@ impl Host for ServerHost {
             cpu_sys_children_us: us(children.system),
             cpu_user_main_us: us(main.user),
             cpu_sys_main_us: us(main.system),
+            shutdown_in_ms: self.end_at_most_in_ms(),
         }
     }
 
@@ -459,8 +460,8 @@ impl Host for ServerHost {
         node::replication::command(engine, self, session, out, id, args)
     }
 
-    fn replication_info(&mut self, _: &Engine) -> ReplicationInfo {
-        self.links.info(&mut self.outside)
+    fn replication_info(&mut self, engine: &Engine) -> ReplicationInfo {
+        self.links.info(engine, &mut self.outside)
     }
 
     fn replicas_at(&mut self, engine: &Engine, offset: u64) -> ReplicasAt {
@@ -498,7 +499,9 @@ impl Host for ServerHost {
     }
 
     fn persistence(&mut self, engine: &Engine) -> PersistenceInfo {
-        self.persistence.info(engine, &mut self.outside)
+        let mut info = self.persistence.info(engine, &mut self.outside);
+        info.rdb_bgsave_in_progress |= self.links.is_saving();
+        info
     }
 
     fn drop_later(&mut self, garbage: Garbage) {
@@ -520,8 +523,9 @@ impl Host for ServerHost {
         )
     }
 
-    fn reset_dropped(&mut self) {
+    fn reset_counts(&mut self) {
         self.dropping.done.store(0, Ordering::Relaxed);
+        self.links.reset_stats();
     }
 
     fn stall(&mut self, duration_us: u64) {

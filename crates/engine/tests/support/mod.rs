@@ -28,6 +28,8 @@ pub struct Door {
     pub ack_requests: usize,
     pub id_changes: usize,
     pub info: ReplicationInfo,
+    /// REPLICAOF begins or ends recording effects for replicas.
+    pub records_as_primary: bool,
 }
 
 pub struct TestHost {
@@ -110,6 +112,9 @@ impl Host for TestHost {
                     ..Role::default()
                 };
                 engine.set_role(role, self);
+                if self.door.records_as_primary {
+                    engine.record_effects(EffectsReader::Replicas, !role.is_replica);
+                }
                 out.ok();
             }
             CommandId::Failover => {
@@ -177,7 +182,7 @@ impl Host for TestHost {
     fn dropping(&self) -> (u64, u64) {
         (0, 0)
     }
-    fn reset_dropped(&mut self) {}
+    fn reset_counts(&mut self) {}
     fn stall(&mut self, duration_us: u64) {
         self.now_us += duration_us as i64;
     }

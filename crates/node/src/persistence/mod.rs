@@ -22,7 +22,7 @@ mod loading;
 mod reloading;
 mod saving;
 pub(crate) mod sink;
-mod snapshot;
+pub(crate) mod snapshot;
 
 use crate::outside::{DiskDone, DiskJob, Outside, SnapshotId};
 use crate::replication::Position;
@@ -371,7 +371,7 @@ impl Persistence {
         budget_ns: u64,
     ) {
         if let Some(snapshot) = &mut self.snapshot {
-            snapshot.key_delay_us = engine.config.rdb_key_save_delay.into();
+            snapshot.pace.delay_us = engine.config.rdb_key_save_delay.into();
             snapshot.step(engine, outside, budget_ns);
         }
     }

@@ -34,14 +34,49 @@ enum Stage {
     Finishing,
 }
 
+/// `rdb-key-save-delay`: a pass may show one key in so many microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    started_ms: i64,
+    pub delay_us: i64,
+}
+
+impl Pace {
+    pub fn new(started_ms: i64, delay_us: i64) -> Pace {
+        Pace {
+            started_ms,
+            delay_us,
+        }
+    }
+
+    /// Keys that may have been shown by now.
+    pub fn keys_allowed(&self, now_ms: i64) -> u64 {
+        match u64::try_from(self.delay_us) {
+            Ok(delay_us) if delay_us > 0 => {
+                (now_ms - self.started_ms).max(0) as u64 * 1000 / delay_us + 1
+            }
+            _ => u64::MAX,
+        }
+    }
+
+    /// Whether one more than `done` may be shown.
+    pub fn allows(&self, done: u64, now_ms: i64) -> bool {
+        self.keys_allowed(now_ms) > done
+    }
+
+    /// How long to wait before asking again.
+    pub fn step_ms(&self) -> i64 {
+        (self.delay_us / 1000).clamp(1, 100)
+    }
+}
+
 pub struct Snapshot {
     pub id: SnapshotId,
     pub purpose: Purpose,
     pub started_ms: i64,
     /// Changes since the last save when the pass began: what this save will have saved.
     pub dirty_before: u64,
-    /// The pass may show one key in so many microseconds (`rdb-key-save-delay`).
-    pub key_delay_us: i64,
+    pub pace: Pace,
     stage: Stage,
     in_flight_bytes: usize,
     progress: PassProgress,
@@ -77,7 +112,7 @@ impl Snapshot {
             purpose: begin.purpose,
             started_ms: outside.unix_ms(),
             dirty_before,
-            key_delay_us: begin.key_delay_us,
+            pace: Pace::new(outside.unix_ms(), begin.key_delay_us),
             stage: Stage::Walking(pass),
             in_flight_bytes: 0,
             progress: engine.keyspace.pass_progress(pass),
@@ -95,25 +130,15 @@ impl Snapshot {
     /// When `rdb-key-save-delay` allows the next key, if that is what it waits for.
     pub fn next_key_in_ms(&self, now_ms: i64) -> Option<i64> {
         let waits = matches!(self.stage, Stage::Walking(_))
-            && self.keys_allowed(now_ms) <= self.progress.done_keys;
-        waits.then(|| (self.key_delay_us / 1000).clamp(1, 100))
+            && !self.pace.allows(self.progress.done_keys, now_ms);
+        waits.then(|| self.pace.step_ms())
     }
 
     /// Whether [`Snapshot::step`] has something to do now.
     pub fn wants_step(&self, now_ms: i64) -> bool {
         matches!(self.stage, Stage::Walking(_))
             && self.in_flight_bytes < IN_FLIGHT_MAX_BYTES
-            && self.keys_allowed(now_ms) > self.progress.done_keys
-    }
-
-    /// Keys that may have been shown by now.
-    fn keys_allowed(&self, now_ms: i64) -> u64 {
-        match u64::try_from(self.key_delay_us) {
-            Ok(delay_us) if delay_us > 0 => {
-                (now_ms - self.started_ms).max(0) as u64 * 1000 / delay_us + 1
-            }
-            _ => u64::MAX,
-        }
+            && self.pace.allows(self.progress.done_keys, now_ms)
     }
 
     /// One slice of at most `budget_ns`, and whatever the sink has collected goes to the disk.
@@ -129,7 +154,7 @@ impl Snapshot {
         let mut finished = false;
         let now_ms = outside.unix_ms();
         if self.wants_step(now_ms) {
-            let allowed = self.keys_allowed(now_ms);
+            let allowed = self.pace.keys_allowed(now_ms);
             let until_ns = outside.ticks_ns() + budget_ns;
             let room = IN_FLIGHT_MAX_BYTES - self.in_flight_bytes;
             finished = engine.keyspace.step_pass(pass, &mut |sink| {

@@ -24,7 +24,7 @@ pub fn command(
 ) -> Outcome {
     match id {
         CommandId::Role => {
-            write_role(&host.node().links.machine.role(), out);
+            write_role(&host.node().links.role(engine), out);
             Ok(())
         }
         CommandId::Replconf => replconf(engine, host, session, out, args),

@@ -23,12 +23,14 @@ mod upstream;
 use crate::outside::{DiskDone, Outside};
 use crate::persistence::{FileHistory, Persistence};
 use crate::{NodeHost, Parts};
-use config::Config;
+use config::{Config, PrimaryAddress};
 use engine::host::{LogLevel, ReplicasAt, ReplicationInfo};
 use engine::{Engine, PausePurpose, Role, SessionId};
 use incoming::Incoming;
 use outgoing::Outgoing;
-use replication::{Attempt, Cause, LinkId, ReplOffset, Replication, ReplicationId, Throttle};
+use replication::{
+    Attempt, Cause, LinkId, ReplOffset, Replication, ReplicationId, RoleReply, Throttle,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use upstream::Upstream;
 
@@ -189,6 +191,11 @@ impl Links {
 
     // --- what others ask ---
 
+    /// Whether a snapshot for replicas is being made, which INFO calls a background save.
+    pub fn is_saving(&self) -> bool {
+        self.outgoing.is_some()
+    }
+
     pub fn is_primary(&self) -> bool {
         self.machine.is_primary()
     }
@@ -197,11 +204,45 @@ impl Links {
         self.machine.id()
     }
 
-    pub fn info<O: Outside + ?Sized>(&self, outside: &mut O) -> ReplicationInfo {
+    /// The primary that the configuration names, while the data set is still being loaded: the
+    /// machine follows it only afterwards, but we are a replica already.
+    fn awaited_primary<'c>(&self, engine: &'c Engine) -> Option<&'c PrimaryAddress> {
+        let primary = engine.config.replicaof.as_ref();
+        primary.filter(|_| engine.loading && self.machine.is_primary())
+    }
+
+    fn role(&self, engine: &Engine) -> RoleReply {
+        match self.awaited_primary(engine) {
+            None => self.machine.role(),
+            Some(primary) => RoleReply::Replica {
+                host: primary.host.to_str_lossy().into_owned(),
+                port: primary.port,
+                state: "connect",
+                offset: -1,
+            },
+        }
+    }
+
+    fn section<O: Outside + ?Sized>(&self, engine: &Engine, outside: &mut O) -> String {
+        let section = self.machine.info(mono_ms(outside));
+        match self.awaited_primary(engine) {
+            None => section,
+            Some(primary) => {
+                let role = format!(
+                    "role:slave\r\nmaster_host:{}\r\nmaster_port:{}\r\nmaster_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:0\r\n",
+                    primary.host.to_str_lossy(),
+                    primary.port
+                );
+                section.replacen("role:master\r\n", &role, 1)
+            }
+        }
+    }
+
+    pub fn info<O: Outside + ?Sized>(&self, engine: &Engine, outside: &mut O) -> ReplicationInfo {
         let stats = self.machine.stats();
         let backlog_bytes = self.machine.backlog_memory_bytes() as u64;
         ReplicationInfo {
-            section: self.machine.info(mono_ms(outside)),
+            section: self.section(engine, outside),
             sync_full: stats.sync_full,
             sync_partial_ok: stats.sync_partial_ok,
             sync_partial_err: stats.sync_partial_err,
@@ -234,6 +275,10 @@ impl Links {
 
     pub fn request_acks(&mut self) {
         self.machine.request_acks();
+    }
+
+    pub fn reset_stats(&mut self) {
+        self.machine.reset_stats();
     }
 
     pub fn change_id(&mut self) {
@@ -270,15 +315,23 @@ impl Links {
         self.replica_count().saturating_sub(confirmed)
     }
 
+    /// A log line for each of them.
+    pub fn describe_lagging<O: Outside + ?Sized>(&self, outside: &mut O) -> Vec<String> {
+        self.machine.lagging(mono_ms(outside))
+    }
+
     /// When the next turn is due, in milliseconds from now.
     pub fn next_timeout_ms<O: Outside + ?Sized>(&self, outside: &mut O) -> Option<i64> {
         let now_ms = mono_ms(outside);
         let machine = self.machine.poll_timeout();
         let machine = machine.map(|at_ms| at_ms.saturating_sub(now_ms) as i64);
-        let snapshot = self.outgoing.as_ref();
-        let snapshot = snapshot
-            .is_some_and(|outgoing| outgoing.wants_step(&self.machine))
-            .then_some(0);
+        let unix_ms = outside.unix_ms();
+        let snapshot = self.outgoing.as_ref().and_then(|outgoing| {
+            match outgoing.wants_step(&self.machine, unix_ms) {
+                true => Some(0),
+                false => outgoing.next_key_in_ms(unix_ms),
+            }
+        });
         let postponed = self.postponed.as_ref().map(|_| 0);
         let throttle = (self.machine.throttle() != Throttle::Free)
             .then(|| (THROTTLE_SPAN_MS - now_ms % THROTTLE_SPAN_MS) as i64);

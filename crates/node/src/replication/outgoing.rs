@@ -14,6 +14,7 @@
 
 use crate::outside::{Chunk, Disk, DiskJob, Outside, StreamId};
 use crate::persistence::sink::{Output, output_of};
+use crate::persistence::snapshot::Pace;
 use engine::Engine;
 use keyspace::snapshot::{PassId, Sink};
 use replication::{Replication, SnapshotId, SnapshotKind};
@@ -41,6 +42,8 @@ pub struct Outgoing {
     stage: Stage,
     /// Handed to the thread, or asked of it, and not come back yet.
     in_flight_bytes: usize,
+    pace: Pace,
+    keys: u64,
 }
 
 impl Outgoing {
@@ -64,6 +67,8 @@ impl Outgoing {
             kind,
             stage: Stage::Packing,
             in_flight_bytes: 0,
+            pace: Pace::new(outside.unix_ms(), engine.config.rdb_key_save_delay.into()),
+            keys: 0,
         };
         if is_empty {
             let mut sink = sink;
@@ -91,14 +96,20 @@ impl Outgoing {
     }
 
     /// Whether [`Outgoing::step`] has something to do now.
-    pub fn wants_step(&self, machine: &Replication) -> bool {
+    pub fn wants_step(&self, machine: &Replication, now_ms: i64) -> bool {
         match self.stage {
-            Stage::Walking(_) => self.room(machine) > 0,
+            Stage::Walking(_) => self.room(machine) > 0 && self.pace.allows(self.keys, now_ms),
             Stage::Packing => false,
             Stage::Reading { left_bytes } => {
                 left_bytes > 0 && self.in_flight_bytes == 0 && machine.snapshot_room(self.id) > 0
             }
         }
+    }
+
+    /// When `rdb-key-save-delay` allows the next key, if that is what it waits for.
+    pub fn next_key_in_ms(&self, now_ms: i64) -> Option<i64> {
+        let waits = matches!(self.stage, Stage::Walking(_)) && !self.pace.allows(self.keys, now_ms);
+        waits.then(|| self.pace.step_ms())
     }
 
     /// One slice of at most `budget_ns`.
@@ -111,19 +122,25 @@ impl Outgoing {
     ) {
         match self.stage {
             Stage::Walking(pass) => {
-                let room = self.room(machine);
+                self.pace.delay_us = engine.config.rdb_key_save_delay.into();
+                let (room, now_ms) = (self.room(machine), outside.unix_ms());
                 let mut is_over = false;
-                if room > 0 {
+                if self.wants_step(machine, now_ms) {
                     let until_ns = outside.ticks_ns() + budget_ns;
+                    let allowed = self.pace.keys_allowed(now_ms);
                     is_over = engine.keyspace.step_pass(pass, &mut |sink| {
-                        output_of(sink).ready_bytes() < room && outside.ticks_ns() < until_ns
+                        let output = output_of(sink);
+                        output.keys() < allowed
+                            && output.ready_bytes() < room
+                            && outside.ticks_ns() < until_ns
                     });
+                    self.keys = output_of(engine.keyspace.pass_sink(pass)).keys();
                 }
                 self.collect(pass, engine, outside, is_over);
             }
             Stage::Packing => {}
             Stage::Reading { left_bytes } => {
-                if self.wants_step(machine) {
+                if self.wants_step(machine, outside.unix_ms()) {
                     let room = machine.snapshot_room(self.id).min(left_bytes);
                     let bytes = READ_BYTES.min(room as usize);
                     self.in_flight_bytes = bytes;

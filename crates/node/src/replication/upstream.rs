@@ -206,7 +206,7 @@ fn finish(engine: &mut Engine, host: &mut dyn NodeHost) {
     let links = host.node().links;
     let verdict = links
         .machine
-        .judge_snapshot(engine.key_count(), complete.keys);
+        .judge_snapshot(engine.keyspace.live_count(), complete.keys);
     if verdict == Verdict::RefuseEmpty {
         discard(complete.keyspace, engine, host);
         return refuse(engine, host, &LoadFailure::RefusedEmpty);

@@ -118,7 +118,7 @@ pub fn config_rewrite(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
 pub fn config_resetstat(ctx: &mut Ctx<'_>, _args: Args<'_>) -> Outcome {
     ctx.engine.stats.reset();
     ctx.engine.keyspace.stats = Default::default();
-    ctx.host.reset_dropped();
+    ctx.host.reset_counts();
     ctx.out.ok();
     Ok(())
 }

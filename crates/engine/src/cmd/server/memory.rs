@@ -6,6 +6,7 @@ use super::info::human;
 use crate::ctx::{Args, Ctx};
 use crate::error::{Outcome, texts};
 use crate::host::ReplicationInfo;
+use keyspace::Keyspace;
 
 /// A key's share of its table: one tagged pointer.
 const TABLE_SHARE_BYTES: usize = 8;
@@ -48,6 +49,22 @@ struct DbOverhead {
     expiry_index: u64,
 }
 
+impl DbOverhead {
+    /// Of all databases that are not empty.
+    fn of_all(keyspace: &Keyspace) -> Vec<DbOverhead> {
+        (0..keyspace.db_count() as u32)
+            .map(|number| (number, keyspace.db(number)))
+            .filter(|(_, db)| !db.is_empty())
+            .map(|(number, db)| DbOverhead {
+                number,
+                keys: db.len() as u64,
+                table: db.table_bytes() as u64,
+                expiry_index: db.expiry_index_bytes() as u64,
+            })
+            .collect()
+    }
+}
+
 /// Who uses memory, in bytes.
 pub(super) struct Overhead {
     pub used: u64,
@@ -68,17 +85,6 @@ impl Overhead {
         let allocator = ctx.host.allocator();
         let rss = ctx.host.process().rss;
         let replication = ctx.host.replication_info(ctx.engine);
-        let keyspace = &ctx.engine.keyspace;
-        let databases = (0..keyspace.db_count() as u32)
-            .map(|number| (number, keyspace.db(number)))
-            .filter(|(_, db)| !db.is_empty())
-            .map(|(number, db)| DbOverhead {
-                number,
-                keys: db.len() as u64,
-                table: db.table_bytes() as u64,
-                expiry_index: db.expiry_index_bytes() as u64,
-            })
-            .collect();
         let sessions = ctx.engine.sessions.iter().chain([&*ctx.session]);
         Overhead {
             used,
@@ -86,7 +92,7 @@ impl Overhead {
             startup: ctx.engine.startup_memory,
             clients: sessions.map(|session| session.memory_bytes() as u64).sum(),
             replication,
-            databases,
+            databases: DbOverhead::of_all(&ctx.engine.keyspace),
             fragmentation: [
                 Fragmentation::new(
                     [

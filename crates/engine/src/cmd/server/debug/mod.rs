@@ -79,20 +79,8 @@ pub fn debug(ctx: &mut Ctx<'_>, args: Args<'_>) -> Outcome {
         (b"quicklist-packed-threshold", [size]) => return packed_threshold(ctx, size),
         (b"replybuffer", [option, value]) => return reply_buffer(ctx, args, option, value),
         (b"populate", [count, rest @ ..]) if rest.len() <= 2 => return populate(ctx, count, rest),
-        (b"change-repl-id", []) => {
-            ctx.host.log(
-                LogLevel::Notice,
-                "Changing replication IDs after receiving change-repl-id",
-            );
-            ctx.host.change_replication_id();
-            ctx.out.ok();
-        }
-        (b"replicate", [_, ..]) => {
-            if ctx.engine.effects.is_read_by(EffectsReader::Replicas) {
-                ctx.engine.effects.push_for_replicas(&args[2..]);
-            }
-            ctx.out.ok();
-        }
+        (b"change-repl-id", []) => change_replication_id(ctx),
+        (b"replicate", [_, ..]) => replicate(ctx, &args[2..]),
         (b"digest", []) => digest::data_set(ctx),
         (b"digest-value", keys) => digest::values(ctx, keys),
         (b"object", [key] | [key, _]) => return inspect::object(ctx, key),
@@ -167,6 +155,23 @@ fn sleep(ctx: &mut Ctx<'_>, seconds: &[u8]) {
     // Time stands still within a transaction.
     if !ctx.session.flags.has(SessionFlags::IN_EXEC) {
         ctx.engine.refresh_time(ctx.host);
+    }
+    ctx.out.ok();
+}
+
+fn change_replication_id(ctx: &mut Ctx<'_>) {
+    ctx.host.log(
+        LogLevel::Notice,
+        "Changing replication IDs after receiving change-repl-id",
+    );
+    ctx.host.change_replication_id();
+    ctx.out.ok();
+}
+
+/// A command that only replicas run.
+fn replicate(ctx: &mut Ctx<'_>, command: Args<'_>) {
+    if ctx.engine.effects.is_read_by(EffectsReader::Replicas) {
+        ctx.engine.effects.push_for_replicas(command);
     }
     ctx.out.ok();
 }

@@ -3,7 +3,7 @@
 //! Each family of sections has its file. The reply is text for people and programs alike: a section
 //! begins with `# Name`, every line ends in CR LF, sections are parted by an empty line; names and
 //! formats are those of Redis 7.4, `redan_version` is the one field added. Fields about things that this release does
-//! not have (replication, persistence, scripting) are there with the values that are true of them.
+//! not have (scripting, the cluster) are there with the values that are true of them.
 //!
 //! To add a section: a line in [`SECTIONS`], a function in its family's file.
 //! Tests: the reference suite's `unit/info` and `unit/info-command`.

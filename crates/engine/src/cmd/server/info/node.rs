@@ -1,4 +1,4 @@
-//! INFO server, replication, cpu, modules, cluster: what process this is.
+//! INFO server, replication, cpu, modules, cluster: what process this is, and what it is to others.
 
 use super::Text;
 use crate::ctx::Ctx;
@@ -43,6 +43,9 @@ pub(super) fn server(ctx: &mut Ctx<'_>, text: &mut Text) {
         ("config_file", &process.config_file),
     ]);
     text.field("io_threads_active", 0);
+    if let Some(left_ms) = process.shutdown_in_ms {
+        text.field("shutdown_in_milliseconds", left_ms);
+    }
     for (index, listener) in process.listeners.iter().enumerate() {
         let mut line = format!("name={}", listener.name);
         for bind in &listener.binds {
