@@ -246,6 +246,12 @@ impl Append {
             engine.effects.force_select();
         }
         self.send_actions(outside);
+        self.hear(outside);
+        self.release_replies(engine, outside);
+    }
+
+    /// Takes note of what the machine says.
+    pub fn hear<O: Outside + ?Sized>(&mut self, outside: &mut O) {
         while let Some(event) = self.aof.poll_event() {
             match event {
                 Event::Log(level, text) => outside.log(log_level(level), &text),
@@ -253,7 +259,6 @@ impl Append {
                 Event::StartFailed => self.start_failed = true,
             }
         }
-        self.release_replies(engine, outside);
     }
 
     fn send_actions<O: Disk + ?Sized>(&mut self, outside: &mut O) {

@@ -82,10 +82,12 @@ fn close_link(links: &mut Links, engine: &mut Engine, link: LinkId, is_flushed: 
 /// The configuration says whom we follow: CONFIG REWRITE writes it down.
 pub fn note_primary(engine: &mut Engine, host: &mut dyn NodeHost) {
     let primary = host.node().links.machine.primary_address();
-    engine.config.replicaof = primary.map(|(host, port)| {
-        let host = Text::from(host.as_bytes().to_vec());
-        PrimaryAddress { host, port }
-    });
+    engine.config.replicaof = primary.map(|(host, port)| address(host, port));
+}
+
+pub fn address(host: &str, port: u16) -> PrimaryAddress {
+    let host = Text::from(host.as_bytes().to_vec());
+    PrimaryAddress { host, port }
 }
 
 fn role_changed(engine: &mut Engine, host: &mut dyn NodeHost, role: MachineRole) {

@@ -60,7 +60,7 @@ pub enum Want {
     },
 }
 
-/// REPLICAOF that came in the middle of a transaction: it waits for the end of it.
+/// REPLICAOF that came in the middle of a transaction: it waits for the end of the turn.
 enum Postponed {
     Promote { client: String },
     Follow(Follow),

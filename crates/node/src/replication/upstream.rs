@@ -228,7 +228,7 @@ fn finish(engine: &mut Engine, host: &mut dyn NodeHost) {
     links.upstream.end_session(engine);
     links.upstream.db = complete.stream_db;
     links.machine.load_done(mono_ms(outside));
-    persistence.data_set_replaced(outside);
+    persistence.data_set_replaced(engine, outside);
     act(engine, host);
 }
 
