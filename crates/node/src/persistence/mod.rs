@@ -112,11 +112,10 @@ impl Persistence {
         if !self.append.is_on() {
             return;
         }
-        self.append.switch(false, outside);
+        self.append.start_over(outside);
         // The rewrite that this ends must be gone before the next one begins.
         self.append.hear(outside);
         self.abort_rewrite_if_asked(engine, outside);
-        self.append.switch(true, outside);
         if self.snapshot.is_none() {
             self.save_scheduled |= self.requested == Some(Request::Save);
             self.requested = Some(Request::Rewrite);

@@ -4,6 +4,7 @@
 //! [`TestNode::wait_ms`]. Requests are written as words, replies compared as RESP text.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod contents;
 pub mod counting;
 pub mod disk;
 pub mod network;

@@ -15,8 +15,9 @@ use node::NodeHost;
 use node::replication::{self, Position, Want};
 use ::replication::{Attempt, LinkId};
 
+use super::contents::Contents;
 use super::disk::{ModelDisk, Random};
-use super::{Client, Refused, TestNode};
+use super::{Client, Refused, START_MS, TestNode};
 
 const FIRST_PORT: u16 = 7000;
 /// What a node takes from one wire in one turn at most.
@@ -294,6 +295,15 @@ impl Network {
         let digest = node.received(client);
         node.engine.disconnect(client.0);
         digest
+    }
+
+    pub fn contents(&mut self, index: usize) -> Contents {
+        Contents::of(&self.node(index).engine.keyspace)
+    }
+
+    /// Milliseconds of the data's clock.
+    pub fn unix_ms(&self) -> i64 {
+        START_MS + (self.now_ns / 1_000_000) as i64
     }
 
     /// As [`TestNode::call`].
