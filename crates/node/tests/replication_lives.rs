@@ -277,6 +277,9 @@ impl World {
         let Some(&index) = alive.get(self.random.below(4) as usize % alive.len().max(1)) else {
             return self.revive();
         };
+        if self.random.one_in(4) && self.primary().is_none() {
+            return self.promote(index);
+        }
         let choice = self.random.below(100);
         match choice {
             64.. if self.is_quiet && !self.random.one_in(4) => self.write(),
