@@ -187,7 +187,12 @@ impl World {
 
     fn trace(&self, text: impl FnOnce() -> String) {
         if self.is_traced {
-            eprintln!("{} at {} ms: {}", self.step, self.net.now_ns / 1_000_000, text());
+            eprintln!(
+                "{} at {} ms: {}",
+                self.step,
+                self.net.now_ns / 1_000_000,
+                text()
+            );
         }
     }
 
@@ -266,7 +271,10 @@ impl World {
                 self.totals.waits += 1;
                 self.totals.confirmed_waits += u64::from(count > 0);
             }
-            self.net.node(waiter.node).engine.disconnect(waiter.client.0);
+            self.net
+                .node(waiter.node)
+                .engine
+                .disconnect(waiter.client.0);
         }
     }
 
@@ -305,7 +313,8 @@ impl World {
             91 => {
                 let word = ["yes", "no"][self.random.below(2) as usize];
                 self.trace(|| format!("n{index} appendonly {word}"));
-                self.net.ask(index, &format!("CONFIG SET appendonly {word}"));
+                self.net
+                    .ask(index, &format!("CONFIG SET appendonly {word}"));
             }
             92 | 93 => {
                 let disk = self.net.node(index).disk();
@@ -427,7 +436,13 @@ impl World {
             // Among writes.
             let client = self.net.node(index).client();
             let words: Vec<&str> = request.split(' ').collect();
-            for words in [&["MULTI"][..], &["INCR", "k0"], &words, &["INCR", "k1"], &["EXEC"]] {
+            for words in [
+                &["MULTI"][..],
+                &["INCR", "k0"],
+                &words,
+                &["INCR", "k1"],
+                &["EXEC"],
+            ] {
                 self.net.node(index).send(client, words);
             }
             let reply = self.net.node(index).received(client);
@@ -452,7 +467,11 @@ impl World {
             2 => "FAILOVER TIMEOUT 500".to_owned(),
             _ => {
                 let to = self.random.below(self.net.members.len() as u64) as usize;
-                format!("FAILOVER TO {} {} TIMEOUT 300 FORCE", ip_of(to), port_of(to))
+                format!(
+                    "FAILOVER TO {} {} TIMEOUT 300 FORCE",
+                    ip_of(to),
+                    port_of(to)
+                )
             }
         };
         let reply = self.net.ask(index, &request);
@@ -580,13 +599,17 @@ impl World {
             self.observe();
         }
         for &index in &placed {
-            self.net
-                .until("all in sync", |net| net.is_in_sync(index, root) || index == root);
+            self.net.until("all in sync", |net| {
+                net.is_in_sync(index, root) || index == root
+            });
         }
         self.observe();
         let expected = self.net.contents(root);
         for index in 0..count {
-            let differences = self.net.contents(index).differences(&expected, self.net.unix_ms());
+            let differences = self
+                .net
+                .contents(index)
+                .differences(&expected, self.net.unix_ms());
             assert!(
                 differences.is_empty(),
                 "n{index} and n{root}: {differences:#?}"
@@ -637,7 +660,10 @@ impl World {
 }
 
 fn shown(words: &[String]) -> String {
-    let words: Vec<&str> = words.iter().map(|word| word.get(..30).unwrap_or(word)).collect();
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.get(..30).unwrap_or(word))
+        .collect();
     words.join(" ")
 }
 

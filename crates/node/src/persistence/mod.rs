@@ -104,11 +104,7 @@ impl Persistence {
     }
 
     /// A snapshot of the primary has taken the place of all data: what the AOF says is past.
-    pub fn data_set_replaced<O: Outside + ?Sized>(
-        &mut self,
-        engine: &mut Engine,
-        outside: &mut O,
-    ) {
+    pub fn data_set_replaced<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
         if !self.append.is_on() {
             return;
         }

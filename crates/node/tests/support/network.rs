@@ -9,11 +9,11 @@
 
 use std::collections::BTreeMap;
 
+use ::replication::{Attempt, LinkId};
 use config::Config;
 use engine::{ConnInfo, SessionId};
 use node::NodeHost;
 use node::replication::{self, Position, Want};
-use ::replication::{Attempt, LinkId};
 
 use super::contents::Contents;
 use super::disk::{ModelDisk, Random};
@@ -238,7 +238,8 @@ impl Network {
     /// Cuts everything between these two.
     pub fn cut_between(&mut self, one: usize, other: usize) {
         let ids = self.ids(|wire| {
-            (wire.opener, wire.acceptor) == (one, other) || (wire.acceptor, wire.opener) == (one, other)
+            (wire.opener, wire.acceptor) == (one, other)
+                || (wire.acceptor, wire.opener) == (one, other)
         });
         ids.into_iter().for_each(|id| self.cut(id));
     }
@@ -261,8 +262,7 @@ impl Network {
     }
 
     fn sweep(&mut self) {
-        self.wires
-            .retain(|_, wire| wire.is_closed != [true, true]);
+        self.wires.retain(|_, wire| wire.is_closed != [true, true]);
     }
 
     // --- what a test sees of a node ---
@@ -284,7 +284,9 @@ impl Network {
     /// Where in the history the node's data stands.
     pub fn position(&mut self, index: usize) -> Option<Position> {
         let node = self.node(index);
-        node.host.links.position(&node.engine, &node.host.persistence)
+        node.host
+            .links
+            .position(&node.engine, &node.host.persistence)
     }
 
     /// The fingerprint of a node's data, as it is between two turns.
@@ -323,7 +325,16 @@ impl Network {
     }
 
     pub fn ok(&mut self, index: usize, request: &str) {
-        let reply = self.ask(index, request);
+        let client = self.node(index).client();
+        let mut reply = self.call(index, client, request);
+        // It may wait for the disk.
+        for _ in 0..5 {
+            if reply.is_empty() {
+                self.step(1);
+                reply = self.node(index).received(client);
+            }
+        }
+        self.node(index).engine.disconnect(client.0);
         assert!(
             reply == "+OK" || reply.starts_with("+Background"),
             "{request}: {reply}; {}",
@@ -508,7 +519,10 @@ impl Network {
         }
         let (piece, is_over) = self.take_piece(id, 1);
         if !piece.is_empty() {
-            let up = self.members[index].upstream.as_mut().expect("it is its wire");
+            let up = self.members[index]
+                .upstream
+                .as_mut()
+                .expect("it is its wire");
             up.input.extend_from_slice(&piece);
             let mut input = std::mem::take(&mut up.input);
             replication::read(&mut node.engine, &mut node.host, attempt, &mut input);
@@ -660,7 +674,9 @@ impl Network {
             };
             loop {
                 let bytes = node.engine.output(session).to_vec();
-                if !bytes.is_empty() && let Some(wire) = self.wires.get_mut(&id) {
+                if !bytes.is_empty()
+                    && let Some(wire) = self.wires.get_mut(&id)
+                {
                     wire.sent_bytes += bytes.len() as u64;
                     if !wire.flows[1].is_over {
                         wire.flows[1].bytes.extend_from_slice(&bytes);
