@@ -411,3 +411,32 @@ fn a_manifest_that_cannot_be_understood_refuses_to_turn_the_file_on() {
     counting.node.settle();
     assert_eq!(number_after_restart(counting.node.die(), always), 1);
 }
+
+/// As in Redis; what is left then is to remove files that no manifest names.
+#[test]
+fn a_rewrite_is_over_for_users_as_soon_as_the_new_base_is_in_force() {
+    let mut node = TestNode::start(ModelDisk::default(), |config| {
+        config.appendonly = true;
+        config.appendfsync = AppendFsync::Always;
+    })
+    .unwrap_or_else(|refused| panic!("{}", refused.log()));
+    let client = node.client();
+    node.ok(client, "SET key value");
+    node.rest();
+    node.disk().is_slow = true;
+    node.call(client, "BGREWRITEAOF");
+    let bases = |node: &mut TestNode| {
+        let files = node.disk().listed();
+        files.iter().filter(|name| name.contains(".base.")).count()
+    };
+    let mut was_early = false;
+    for _ in 0..200 {
+        node.disk().run_one();
+        node.wait_ms(1);
+        let info = node.info();
+        was_early |= !info.aof_rewrite_in_progress && bases(&mut node) == 2;
+    }
+    assert!(was_early, "{}", node.log());
+    assert_eq!(bases(&mut node), 1);
+    assert_eq!(node.info().aof_rewrites, 2);
+}

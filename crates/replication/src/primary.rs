@@ -87,11 +87,16 @@ impl Primary {
         if let Request::Psync { id, wanted } = request {
             log_decision(core, &name, id, *wanted, decision);
         }
-        self.replace_older(core, link, now_ms);
-        self.note_return(link);
         match decision {
-            Decision::Continue { from } => self.resume(core, link, from, now_ms),
+            Decision::Continue { from } => {
+                // First of all: the older link may be all that keeps the history it is about.
+                self.resume(core, link, from, now_ms);
+                self.replace_older(core, link, now_ms);
+                self.note_return(link);
+            }
             Decision::FullResync(reason) => {
+                self.replace_older(core, link, now_ms);
+                self.note_return(link);
                 if !matches!(reason, Reason::OldProtocol | Reason::Requested) {
                     core.stats.sync_partial_err += 1;
                 }

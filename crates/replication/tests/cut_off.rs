@@ -139,3 +139,28 @@ fn history_for_the_absent_keeps_within_its_budget_and_its_time() {
     primary.pass(130_000);
     assert!(primary.machine.backlog_memory_bytes() < 2 * MIB);
 }
+
+/// Both of one process: the older one, whose death nobody has noticed, is all that keeps the history
+/// that the newer one asks for.
+#[test]
+fn a_replica_that_is_back_before_its_old_link_is_gone_goes_on_from_there() {
+    let mut primary = Primary::with_replica(Config {
+        backlog_size_bytes: 16 << 10,
+        backlog_budget_bytes: 0,
+        ..Config::default()
+    });
+    let (id, wanted) = (primary.machine.id(), primary.machine.offset().wanted());
+    let run_id: [&[u8]; 2] = [b"capa", b"redan-run-id=f00d"];
+    for link in [1, 2] {
+        let reply = primary
+            .machine
+            .replconf(primary.now_ms, LinkId(link), "10.0.0.1", &run_id);
+        assert!(reply.is_ok());
+    }
+    primary.write_for(100);
+    assert_eq!(primary.come(2, id.as_str(), &wanted.to_string()), Ok(()));
+    let is_old = |action| matches!(action, Action::CloseLink { link, .. } if link == LinkId(1));
+    assert!(std::iter::from_fn(|| primary.machine.poll_action()).any(is_old));
+    assert!(primary.send(2) > 100 * WRITES_PER_MS * WRITE_BYTES);
+    assert!(!primary.wants_snapshot());
+}

@@ -263,6 +263,7 @@ impl Aof {
             Goal::Start { file, .. } => {
                 self.push(Op::Close { file });
                 self.wanted = false;
+                self.starts_over = false;
                 self.state = State::Off;
                 self.lane.drop_file();
                 self.events.push_back(Event::StartFailed);
@@ -273,7 +274,7 @@ impl Aof {
             // Removing them is tidiness. The rewrite that made them obsolete succeeded.
             Goal::Collect { .. } => {
                 self.collect_failed = true;
-                self.rewrite_over(now);
+                self.rewrite_over();
             }
             Goal::Close => self.state = State::Off,
         }
@@ -299,12 +300,12 @@ impl Aof {
                 self.collect_failed = false;
                 self.committed(base_bytes, now);
                 if !self.wants_to_collect() {
-                    self.rewrite_over(now);
+                    self.rewrite_over();
                 }
             }
             Goal::Collect { manifest } => {
                 self.manifest = manifest;
-                self.rewrite_over(now);
+                self.rewrite_over();
             }
             Goal::Close => self.state = State::Off,
         }
@@ -312,8 +313,12 @@ impl Aof {
 
     /// Begins what is due. True if anything changed.
     fn begin_next(&mut self, now: Now) -> bool {
-        if self.advance_rewrite(now) {
+        if self.advance_rewrite() {
             return true;
+        }
+        if self.state == State::Off && std::mem::take(&mut self.starts_over) {
+            self.wanted = true;
+            self.fault = None;
         }
         let is_moving = self.rewrite.as_ref().is_some_and(|r| r.is_moving_files());
         match (self.state, self.wanted) {

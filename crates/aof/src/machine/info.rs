@@ -29,7 +29,7 @@ impl Aof {
     pub fn info(&self, now: Now) -> Info {
         let seconds_since =
             |start_us: u64| (now.mono_us.saturating_sub(start_us) / 1_000_000) as i64;
-        let running = self.rewrite.as_ref();
+        let running = self.rewrite.as_ref().filter(|r| !r.is_in_force);
         Info {
             enabled: self.is_enabled(),
             rewrite_in_progress: self.rewrite_in_progress(),
@@ -50,7 +50,12 @@ impl Aof {
 
     /// `appendonly` as it was last set, whatever the files are doing about it.
     pub fn is_enabled(&self) -> bool {
-        self.wanted
+        self.wanted || self.starts_over
+    }
+
+    /// Whether the files are given up, and nothing is appended, until new ones can be begun.
+    pub fn is_starting_over(&self) -> bool {
+        self.starts_over
     }
 
     /// What is on the disk, as far as this machine knows.
@@ -126,9 +131,9 @@ impl Aof {
         self.base_size_bytes
     }
 
-    /// True until the directory is as the rewrite leaves it, obsolete files included.
+    /// True until the new base is in force. Obsolete files may still be there after that.
     pub fn rewrite_in_progress(&self) -> bool {
-        self.rewrite.is_some()
+        self.rewrite.as_ref().is_some_and(|r| !r.is_in_force)
     }
 
     pub fn rewrite_scheduled(&self) -> bool {

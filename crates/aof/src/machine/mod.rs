@@ -83,6 +83,8 @@ pub struct Aof {
     names: Names,
     state: State,
     wanted: bool,
+    /// To be turned on again once it is off: see `start_over`.
+    starts_over: bool,
     /// As it is on the disk.
     manifest: Manifest,
     lane: Lane,
@@ -128,6 +130,7 @@ impl Aof {
             names,
             state: State::Off,
             wanted: false,
+            starts_over: false,
             manifest,
             lane: Lane::default(),
             script: None,
@@ -179,7 +182,7 @@ impl Aof {
 
     /// `appendonly yes` on a running server. A rewrite is scheduled; see [`Aof::rewrite_due`].
     pub fn turn_on(&mut self, now: Now) {
-        if self.wanted {
+        if self.is_enabled() {
             return;
         }
         self.wanted = true;
@@ -198,13 +201,30 @@ impl Aof {
 
     /// `appendonly no`. What was appended becomes durable if it can; a rewrite under way ends.
     pub fn turn_off(&mut self, now: Now) {
-        if !self.wanted {
+        if !self.is_enabled() {
             return;
         }
         self.wanted = false;
+        self.starts_over = false;
         if std::mem::take(&mut self.scheduled) {
             self.notice("AOF was disabled but there is a scheduled AOF background, cancel it.");
         }
+        if self.rewrite.as_ref().is_some_and(Rewrite::is_abortable) {
+            self.abort_rewrite(true, now);
+        }
+        self.advance(now);
+    }
+
+    /// Something that was never appended has taken the place of the whole data set. What the files
+    /// hold is a past that nothing may be added to; they stay until a rewrite, which is scheduled,
+    /// has made new ones.
+    pub fn start_over(&mut self, now: Now) {
+        if !self.is_enabled() {
+            return;
+        }
+        self.wanted = false;
+        self.starts_over = true;
+        self.scheduled = false;
         if self.rewrite.as_ref().is_some_and(Rewrite::is_abortable) {
             self.abort_rewrite(true, now);
         }
@@ -328,6 +348,7 @@ impl Aof {
     /// Whether what is appended now will be in a file of its own, not only in the next base.
     fn collects(&self) -> bool {
         match self.state {
+            _ if self.starts_over => false,
             State::Starting | State::On => true,
             State::Waiting => self.rewrite.as_ref().is_some_and(Rewrite::collects),
             State::Off | State::Closing => false,

@@ -29,6 +29,8 @@ pub(super) struct Rewrite {
     rdb_preamble: bool,
     temp_base: Vec<u8>,
     base_bytes: Option<u64>,
+    /// The new base is that of the manifest; what is left is to remove the old files.
+    pub is_in_force: bool,
     /// Over, but for a script that must come to its end.
     cancelled: bool,
 }
@@ -177,6 +179,7 @@ impl Aof {
             rdb_preamble: self.config.use_rdb_preamble,
             temp_base: temp_base.clone(),
             base_bytes: None,
+            is_in_force: false,
             cancelled: false,
         });
         self.scheduled = false;
@@ -232,7 +235,7 @@ impl Aof {
     }
 
     /// Takes the next step of a rewrite, with no script under way. True if there was one.
-    pub(super) fn advance_rewrite(&mut self, now: Now) -> bool {
+    pub(super) fn advance_rewrite(&mut self) -> bool {
         let Some(rewrite) = &mut self.rewrite else {
             return false;
         };
@@ -263,7 +266,7 @@ impl Aof {
                 if self.wants_to_collect() {
                     self.begin_collect();
                 } else {
-                    self.rewrite_over(now);
+                    self.rewrite_over();
                 }
             }
         }
@@ -305,8 +308,12 @@ impl Aof {
 
     /// The base of the manifest is real now.
     pub(super) fn committed(&mut self, base_bytes: u64, now: Now) {
-        let Some(rewrite) = &self.rewrite else { return };
+        let Some(rewrite) = &mut self.rewrite else {
+            return;
+        };
+        rewrite.is_in_force = true;
         let (kind, cut_offset) = (rewrite.kind, rewrite.cut_offset);
+        self.note_rewrite_time(now);
         self.last_rewrite_ok = true;
         self.failures = 0;
         match kind {
@@ -358,14 +365,13 @@ impl Aof {
     }
 
     /// The last of it is done.
-    pub(super) fn rewrite_over(&mut self, now: Now) {
+    pub(super) fn rewrite_over(&mut self) {
         if self
             .rewrite
             .as_ref()
             .is_some_and(|r| r.phase == Phase::Committing)
         {
             self.notice("Background AOF rewrite finished successfully");
-            self.note_rewrite_time(now);
             self.rewrite = None;
         }
     }

@@ -75,7 +75,9 @@ impl Append {
     /// Whether the first file since AOF was turned on is still being made.
     pub fn is_waiting_for_first_base(&self) -> bool {
         // Still off: an earlier rewrite moves its files, and the one that counts waits for it.
-        self.is_on() && matches!(self.aof.state(), State::Waiting | State::Off)
+        self.is_on()
+            && (self.aof.is_starting_over()
+                || matches!(self.aof.state(), State::Waiting | State::Off))
     }
 
     /// Goes on with the files that a server has loaded at its start; without any, with new ones.
@@ -124,6 +126,11 @@ impl Append {
             true => self.aof.turn_on(now(outside)),
             false => self.aof.turn_off(now(outside)),
         }
+    }
+
+    /// All data is another now: what the files hold is past.
+    pub fn start_over<O: Outside + ?Sized>(&mut self, outside: &mut O) {
+        self.aof.start_over(now(outside));
     }
 
     pub fn configure<O: Outside + ?Sized>(&mut self, config: &Config, outside: &mut O) {
@@ -246,6 +253,12 @@ impl Append {
             engine.effects.force_select();
         }
         self.send_actions(outside);
+        self.hear(outside);
+        self.release_replies(engine, outside);
+    }
+
+    /// Takes note of what the machine says.
+    pub fn hear<O: Outside + ?Sized>(&mut self, outside: &mut O) {
         while let Some(event) = self.aof.poll_event() {
             match event {
                 Event::Log(level, text) => outside.log(log_level(level), &text),
@@ -253,7 +266,6 @@ impl Append {
                 Event::StartFailed => self.start_failed = true,
             }
         }
-        self.release_replies(engine, outside);
     }
 
     fn send_actions<O: Disk + ?Sized>(&mut self, outside: &mut O) {

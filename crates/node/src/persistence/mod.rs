@@ -104,10 +104,16 @@ impl Persistence {
     }
 
     /// A snapshot of the primary has taken the place of all data: what the AOF says is past.
-    pub fn data_set_replaced<O: Outside + ?Sized>(&mut self, outside: &mut O) {
-        if self.append.is_on() {
-            self.append.switch(false, outside);
-            self.append.switch(true, outside);
+    pub fn data_set_replaced<O: Outside + ?Sized>(&mut self, engine: &mut Engine, outside: &mut O) {
+        if !self.append.is_on() {
+            return;
+        }
+        self.append.start_over(outside);
+        // The rewrite that this ends must be gone before the next one begins.
+        self.append.hear(outside);
+        self.abort_rewrite_if_asked(engine, outside);
+        if self.snapshot.is_none() {
+            self.save_scheduled |= self.requested == Some(Request::Save);
             self.requested = Some(Request::Rewrite);
         }
     }
@@ -345,6 +351,16 @@ impl Persistence {
         // All of the above may have given the machine something to do.
         self.append.drive(engine, outside);
         self.finish_closing(engine, outside);
+        self.abort_rewrite_if_asked(engine, outside);
+        self.refuse_writes_if_needed(engine);
+    }
+
+    /// Ends the snapshot that was to be the AOF's next base, if the machine has no use for it.
+    fn abort_rewrite_if_asked<O: Outside + ?Sized>(
+        &mut self,
+        engine: &mut Engine,
+        outside: &mut O,
+    ) {
         if self.append.take_abort_rewrite()
             && self
                 .snapshot
@@ -360,7 +376,6 @@ impl Persistence {
             );
             self.abort_snapshot(engine, outside);
         }
-        self.refuse_writes_if_needed(engine);
     }
 
     /// A slice of the snapshot. To be called after a turn's replies are out.

@@ -82,10 +82,12 @@ fn close_link(links: &mut Links, engine: &mut Engine, link: LinkId, is_flushed: 
 /// The configuration says whom we follow: CONFIG REWRITE writes it down.
 pub fn note_primary(engine: &mut Engine, host: &mut dyn NodeHost) {
     let primary = host.node().links.machine.primary_address();
-    engine.config.replicaof = primary.map(|(host, port)| {
-        let host = Text::from(host.as_bytes().to_vec());
-        PrimaryAddress { host, port }
-    });
+    engine.config.replicaof = primary.map(|(host, port)| address(host, port));
+}
+
+pub fn address(host: &str, port: u16) -> PrimaryAddress {
+    let host = Text::from(host.as_bytes().to_vec());
+    PrimaryAddress { host, port }
 }
 
 fn role_changed(engine: &mut Engine, host: &mut dyn NodeHost, role: MachineRole) {
@@ -139,22 +141,35 @@ fn keep_tail<O: Outside + ?Sized>(
     to: ReplOffset,
 ) {
     let id = links.machine.id();
-    let Some(history) = links.machine.history(from) else {
+    let Some(writes) = part(links, from, to) else {
         return outside.log(
             LogLevel::Warning,
             &format!("The writes from offset {from} to {to} that the new master does not have are not in the backlog any more and cannot be kept"),
         );
     };
-    let length_bytes = to.bytes_since(from) as usize;
-    let mut writes = Vec::with_capacity(length_bytes);
-    for chunk in history {
-        writes.extend_from_slice(&chunk[..chunk.len().min(length_bytes - writes.len())]);
-    }
-    let commands = count_commands(&writes);
+    let length_bytes = writes.len();
+    let mut commands = 0;
+    each_command(&writes, |args| {
+        let name = args.first().map(|name| name.to_ascii_lowercase());
+        commands += u64::from(!matches!(
+            name.as_deref(),
+            None | Some(b"select" | b"multi" | b"exec" | b"ping" | b"replconf")
+        ));
+    });
     let mut bytes = format!(
         "# redan: writes that a failover discarded; replayable as an append only file\r\n# replication-id {id}\r\n# offsets {from} to {to}\r\n# commands {commands}\r\n"
     )
     .into_bytes();
+    match selected_at(links, from) {
+        Some(db) => {
+            let db = db.to_string();
+            let select = format!("*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.len());
+            bytes.extend_from_slice(select.as_bytes());
+        }
+        None => bytes.extend_from_slice(
+            b"# the database that the first of them are for is not known any more\r\n",
+        ),
+    }
     bytes.extend_from_slice(&writes);
     let name = format!("discarded-{id}-{from}-{to}.aof");
     let path = [engine.config.dir.as_bytes(), b"/", name.as_bytes()].concat();
@@ -165,6 +180,30 @@ fn keep_tail<O: Outside + ?Sized>(
         ),
     );
     outside.submit(DiskJob::Keep { path, bytes });
+}
+
+/// A part of the history, if it is still there.
+fn part(links: &Links, from: ReplOffset, to: ReplOffset) -> Option<Vec<u8>> {
+    let length_bytes = to.bytes_since(from) as usize;
+    let mut bytes = Vec::with_capacity(length_bytes);
+    for chunk in links.machine.history(from)? {
+        bytes.extend_from_slice(&chunk[..chunk.len().min(length_bytes - bytes.len())]);
+    }
+    Some(bytes)
+}
+
+/// The database that the history has selected at a boundary between commands.
+fn selected_at(links: &Links, offset: ReplOffset) -> Option<u32> {
+    let (from, mut db) = links.selected.before(offset)?;
+    each_command(&part(links, from, offset)?, |args| {
+        if let [name, number] = args
+            && name.eq_ignore_ascii_case(b"select")
+            && let Some(number) = resp::parse_i64(number)
+        {
+            db = u32::try_from(number).unwrap_or(db);
+        }
+    });
+    Some(db)
 }
 
 /// Says how keeping the discarded writes ended.
@@ -182,30 +221,23 @@ pub fn report_kept<O: Outside + ?Sized>(path: &[u8], error: Option<&str>, outsid
     }
 }
 
-/// Whole commands in a part of a stream, SELECT and what frames transactions not counted.
-fn count_commands(stream: &[u8]) -> u64 {
+/// Whole commands in a part of a stream.
+fn each_command(stream: &[u8], mut see: impl FnMut(&[&[u8]])) {
     let mut parser = resp::RequestParser::new();
     let mut spans = Vec::new();
     let limits = resp::Limits {
         bulk_max: i64::MAX,
         ..resp::Limits::default()
     };
-    let mut count = 0;
     loop {
         spans.clear();
         match parser.parse(stream, &mut spans, &limits) {
             Ok(resp::Progress::Request) => {
-                let name = spans
-                    .first()
-                    .map(|span| span.of(stream).to_ascii_lowercase());
-                let is_framing = matches!(
-                    name.as_deref(),
-                    None | Some(b"select" | b"multi" | b"exec" | b"ping" | b"replconf")
-                );
-                count += u64::from(!is_framing);
+                let args: Vec<&[u8]> = spans.iter().map(|span| span.of(stream)).collect();
+                see(&args);
             }
             Ok(resp::Progress::Inline(_)) => {}
-            Ok(resp::Progress::Incomplete { .. }) | Err(_) => return count,
+            Ok(resp::Progress::Incomplete { .. }) | Err(_) => return,
         }
     }
 }

@@ -37,6 +37,11 @@ pub fn command(
             let command = parse_failover(&args[1..])?;
             flush_effects(engine, host);
             let Parts { links, outside, .. } = host.node();
+            if matches!(links.postponed, Some(Postponed::Follow(_))) {
+                return Err(ReplyError::new(
+                    "ERR FAILOVER is not valid when server is a replica.",
+                ));
+            }
             links.machine.failover(mono_ms(outside), command)?;
             // Replicas say how far they are once a second; a handover need not wait for that.
             links.machine.request_acks();
@@ -68,6 +73,8 @@ fn replicaof(
     if name.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") {
         if !links.machine.is_primary() {
             request(engine, host, Postponed::Promote { client });
+        } else if links.postponed.take().is_some() {
+            super::actions::note_primary(engine, host);
         }
         out.ok();
         return Ok(());
@@ -86,6 +93,7 @@ fn replicaof(
         .machine
         .primary_address()
         .is_some_and(|(host, at)| host.eq_ignore_ascii_case(&name) && at == port)
+        && links.postponed.is_none()
     {
         outside.log(
             LogLevel::Notice,
@@ -110,13 +118,20 @@ fn replicaof(
     Ok(())
 }
 
-/// At once, if history can be closed here; else at the end of the transaction.
+/// At once, or at the end of the turn if a transaction runs: what it writes, before and after, is
+/// history of ours. CONFIG REWRITE may follow in the transaction (Sentinel's has it) and is to know.
+/// The last one counts.
 fn request(engine: &mut Engine, host: &mut dyn NodeHost, request: Postponed) {
-    if engine.effects.is_unit_open() {
-        host.node().links.postponed = Some(request);
-    } else {
-        carry_out(engine, host, request);
+    let links = host.node().links;
+    links.postponed = None;
+    if !engine.in_transaction && !engine.effects.is_unit_open() {
+        return carry_out(engine, host, request);
     }
+    engine.config.replicaof = match &request {
+        Postponed::Promote { .. } => None,
+        Postponed::Follow(Follow { host, port, .. }) => Some(super::actions::address(host, *port)),
+    };
+    links.postponed = Some(request);
 }
 
 pub(super) fn carry_out(engine: &mut Engine, host: &mut dyn NodeHost, request: Postponed) {

@@ -17,6 +17,7 @@ mod actions;
 mod command;
 mod incoming;
 mod outgoing;
+mod selected;
 mod settings;
 mod upstream;
 
@@ -31,6 +32,7 @@ use outgoing::Outgoing;
 use replication::{
     Attempt, Cause, LinkId, ReplOffset, Replication, ReplicationId, RoleReply, Throttle,
 };
+use selected::Selected;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use upstream::Upstream;
 
@@ -60,7 +62,7 @@ pub enum Want {
     },
 }
 
-/// REPLICAOF that came in the middle of a transaction: it waits for the end of it.
+/// REPLICAOF that came in the middle of a transaction: it waits for the end of the turn.
 enum Postponed {
     Promote { client: String },
     Follow(Follow),
@@ -95,6 +97,8 @@ pub struct Links {
     outgoing: Option<Outgoing>,
     postponed: Option<Postponed>,
     wants: VecDeque<Want>,
+    /// Which database the history has selected where.
+    selected: Selected,
     /// A used buffer.
     spare: Vec<u8>,
     port: u16,
@@ -114,6 +118,7 @@ impl Links {
             outgoing: None,
             postponed: None,
             wants: VecDeque::new(),
+            selected: Selected::default(),
             spare: Vec::new(),
             port: config.port,
             run_id: run_id.to_owned(),
@@ -341,13 +346,19 @@ impl Links {
             .min()
     }
 
-    fn append(&mut self, persistence: &mut Persistence) {
+    fn append(&mut self, engine: &Engine, persistence: &mut Persistence) {
         let spare = std::mem::take(&mut self.spare);
         let bytes = persistence.take_for_replicas(spare);
         self.spare = match bytes.is_empty() {
             true => bytes,
             false => self.machine.append_vec(bytes),
         };
+        if self.machine.is_recording()
+            && let Some(db) = engine.effects.selected_db()
+            && !engine.effects.is_unit_open()
+        {
+            self.selected.note(self.machine.offset(), db);
+        }
     }
 }
 
@@ -417,7 +428,7 @@ pub(crate) fn flush_effects(engine: &mut Engine, host: &mut dyn NodeHost) {
         outside,
     } = host.node();
     persistence.take_effects(engine, outside);
-    links.append(persistence);
+    links.append(engine, persistence);
 }
 
 /// To be called when a turn's input was executed.

@@ -166,6 +166,9 @@ fn apply(engine: &mut Engine, host: &mut dyn NodeHost, bytes: &[u8]) {
         upstream.unapplied.clear();
         upstream.unapplied.extend_from_slice(&bytes[from_bytes..]);
     }
+    links
+        .selected
+        .note(links.machine.offset(), engine.stream_db(id));
     if engine.effects.is_enabled() {
         let point = (engine.effects.offset(), links.machine.offset());
         upstream.written.push_back(point);
@@ -230,8 +233,9 @@ fn finish(engine: &mut Engine, host: &mut dyn NodeHost) {
     outside.log(LogLevel::Notice, &text);
     links.upstream.end_session(engine);
     links.upstream.db = complete.stream_db;
+    links.selected.forget();
     links.machine.load_done(mono_ms(outside));
-    persistence.data_set_replaced(outside);
+    persistence.data_set_replaced(engine, outside);
     act(engine, host);
 }
 

@@ -4,8 +4,10 @@
 //! [`TestNode::wait_ms`]. Requests are written as words, replies compared as RESP text.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod contents;
 pub mod counting;
 pub mod disk;
+pub mod network;
 pub mod streams;
 
 use std::ops::{Deref, DerefMut};
@@ -20,7 +22,8 @@ use engine::host::{
 use engine::{Args, ConnInfo, Engine, Host, Outcome, PersistenceInfo, Reload, Session, SessionId};
 use keyspace::Garbage;
 use node::outside::{Disk, DiskDone, DiskJob, Files, Outside, PathKind, ReadFile};
-use node::persistence::{LoadFailed, Step};
+use node::persistence::{LoadFailed, Origin, Step};
+use node::replication::LoadedFile;
 use node::{Links, NodeHost, Parts, Persistence};
 use resp::Writer;
 
@@ -80,6 +83,16 @@ impl TestNode {
         after_ms: u64,
         configure: impl FnOnce(&mut Config),
     ) -> Result<TestNode, Box<Refused>> {
+        TestNode::start_as(1, disk, after_ms, configure)
+    }
+
+    /// As [`TestNode::start_at`], with random numbers from this seed.
+    pub fn start_as(
+        seed: u64,
+        disk: ModelDisk,
+        after_ms: u64,
+        configure: impl FnOnce(&mut Config),
+    ) -> Result<TestNode, Box<Refused>> {
         let mut config = Config {
             dir: Text::from(DIR.as_bytes().to_vec()),
             save: Vec::new(),
@@ -94,9 +107,9 @@ impl TestNode {
         };
         let now_ms = START_MS + after_ms as i64;
         let persistence = Persistence::new(&config, PROCESS_ID, now_ms);
-        let links = Links::new(&config, "run", after_ms);
+        let links = Links::new(&config, &format!("{seed:040x}"), seed);
         let mut node = TestNode {
-            engine: Engine::new(config, 1, now_ms * 1000),
+            engine: Engine::new(config, seed, now_ms * 1000),
             host: ModelHost {
                 persistence,
                 links,
@@ -127,7 +140,13 @@ impl TestNode {
             }
         }
         let (persistence, outside) = host.parts();
+        let is_rdb = matches!(origin, Origin::Rdb);
         persistence.finish_loading(origin, &loader, engine, outside);
+        let loaded = is_rdb.then(|| LoadedFile {
+            history: loader.history(),
+            expired_keys: loader.take_expired_keys(),
+        });
+        node::replication::start(engine, host, loaded);
         Ok(())
     }
 
@@ -330,6 +349,9 @@ impl Host for ModelHost {
         config: &mut Config,
     ) -> Result<(), String> {
         changed.iter().try_for_each(|name| {
+            if node::replication::concerns(name) {
+                self.links.configure(config, &mut self.outside);
+            }
             self.persistence
                 .apply_config(name, config, &mut self.outside)
         })
@@ -351,6 +373,8 @@ impl Host for ModelHost {
         false
     }
     fn save(&mut self, engine: &mut Engine) -> Result<(), String> {
+        let position = self.links.position(engine, &self.persistence);
+        self.persistence.set_position(position);
         self.persistence.save(engine, &mut self.outside)
     }
     fn bgsave(&mut self, engine: &mut Engine, schedule: bool) -> Result<&'static str, String> {
@@ -366,7 +390,9 @@ impl Host for ModelHost {
         self.persistence.flushed_all(engine, &mut self.outside);
     }
     fn persistence(&mut self, engine: &Engine) -> PersistenceInfo {
-        self.persistence.info(engine, &mut self.outside)
+        let mut info = self.persistence.info(engine, &mut self.outside);
+        info.rdb_bgsave_in_progress |= self.links.is_saving();
+        info
     }
     fn drop_later(&mut self, garbage: Garbage) {
         drop(garbage);
