@@ -163,7 +163,13 @@ impl Engine {
         if self.loading && concerns(session, id, |f| !f.contains(Flags::LOADING)) {
             return Err(texts::LOADING);
         }
-        if self.async_loading && concerns(session, id, |f| f.contains(Flags::NO_ASYNC_LOADING)) {
+        // Redis refuses REPLICAOF too, for it cannot leave a load; here it is how an operator gets away
+        // from a primary that stalls in the middle of its snapshot.
+        let is_way_out = matches!(id, CommandId::Replicaof | CommandId::Slaveof);
+        if self.async_loading
+            && !is_way_out
+            && concerns(session, id, |f| f.contains(Flags::NO_ASYNC_LOADING))
+        {
             return Err(texts::LOADING);
         }
         // Else the link of a replica could get around a pause, which does not hold it back.
