@@ -47,6 +47,11 @@ impl Control {
             .with_context(|| format!("command {words:?}"))
     }
 
+    /// The next thing that the server says unasked, for subscribers.
+    pub fn receive(&mut self) -> Result<Reply> {
+        self.read_reply(0)
+    }
+
     /// One field of INFO, if the server reports it.
     pub fn info(&mut self, section: &str, field: &str) -> Result<Option<String>> {
         let Reply::Text(text) = self.command(&["INFO", section])? else {

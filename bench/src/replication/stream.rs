@@ -1,12 +1,13 @@
 //! What a write costs a primary and its replica together, and how far the replica lags.
 //!
 //! A closed loop of SETs at P=16 for a window; then the replica catches up, and only then the
-//! processor time of both is read, so that what a laggard still owes is counted. Beside the load the
-//! offsets on both ends are read in turn; what they differ by, divided by how fast the primary's
-//! grows, is the lag as a time. The replica and the load share a core, in both pairs.
+//! processor time of both is read, so that what a laggard still owes is counted. Beside the load a
+//! message is published at the primary every 20 ms; it travels in the stream, behind the writes
+//! before it. From the primary's reply to the message at the replica's subscriber is the lag. The
+//! replica and the load share a core, in both pairs.
 
 use super::Options;
-use super::pair::{catch_up, follow, number, start_primary, start_replica};
+use super::pair::{catch_up, follow, start_primary, start_replica};
 use crate::control::Control;
 use crate::load::{Load, Until};
 use crate::parts::{Findings, Judgement, seconds};
@@ -28,7 +29,8 @@ const PIPELINE: u64 = 16;
 const PREPARED: u64 = 1_000_000;
 const WRITE: &str = "SET key:{rand:0-999999:12} {fill:32}";
 const WARM_UP: Duration = Duration::from_secs(1);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const CHANNEL: &str = "lag";
 
 /// One window.
 struct Round {
@@ -138,38 +140,27 @@ fn measure(options: &Options, program: &Program) -> Result<Measured> {
     })
 }
 
-/// Reads both offsets, again and again.
+/// Publishes at the primary and listens at the replica, again and again.
 struct LagWatch {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Vec<Look>>>,
-}
-
-struct Look {
-    at: Instant,
-    primary: u64,
-    behind: u64,
+    thread: JoinHandle<Result<Vec<f64>>>,
 }
 
 impl LagWatch {
     fn start(mut primary: Control, mut replica: Control) -> Result<LagWatch> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen_by_thread = Arc::clone(&stop);
-        let look = move || -> Result<Vec<Look>> {
-            let mut looks = Vec::new();
+        replica.command(&["SUBSCRIBE", CHANNEL])?;
+        let look = move || -> Result<Vec<f64>> {
+            let mut lags_ms = Vec::new();
             while !seen_by_thread.load(Ordering::Relaxed) {
-                // The primary first: what the replica gets meanwhile counts in its favour, alike for
-                // everybody.
-                let ahead = number(&mut primary, "master_repl_offset")?;
-                let at = Instant::now();
-                let reached = number(&mut replica, "slave_repl_offset")?;
-                looks.push(Look {
-                    at,
-                    primary: ahead,
-                    behind: ahead.saturating_sub(reached),
-                });
+                primary.command(&["PUBLISH", CHANNEL, "now"])?;
+                let published = Instant::now();
+                replica.receive()?;
+                lags_ms.push(1e3 * seconds(published.elapsed()));
                 std::thread::sleep(BETWEEN_LOOKS);
             }
-            Ok(looks)
+            Ok(lags_ms)
         };
         let thread = std::thread::Builder::new().name("lag".into()).spawn(look)?;
         Ok(LagWatch { stop, thread })
@@ -179,22 +170,10 @@ impl LagWatch {
     fn finish(self) -> Result<Vec<f64>> {
         self.stop.store(true, Ordering::Relaxed);
         match self.thread.join() {
-            Ok(looks) => Ok(lags_ms(&looks?)),
+            Ok(lags_ms) => lags_ms,
             Err(_) => bail!("the thread that watches the lag failed"),
         }
     }
-}
-
-fn lags_ms(looks: &[Look]) -> Vec<f64> {
-    let (Some(first), Some(last)) = (looks.first(), looks.last()) else {
-        return Vec::new();
-    };
-    let bytes = last.primary.saturating_sub(first.primary) as f64;
-    let bytes_per_ms = bytes / ((last.at - first.at).as_secs_f64() * 1e3);
-    looks
-        .iter()
-        .map(|look| look.behind as f64 / bytes_per_ms)
-        .collect()
 }
 
 fn judge(ours: &Measured, theirs: &Measured) -> Vec<Judgement> {
@@ -267,22 +246,4 @@ fn report(row: &Measured) -> Value {
         })
     });
     json!({ "servers": row.label, "rounds": rounds.collect::<Vec<Value>>() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lag_is_bytes_over_bytes_per_millisecond() {
-        let begin = Instant::now();
-        let look = |ms, primary, behind| Look {
-            at: begin + Duration::from_millis(ms),
-            primary,
-            behind,
-        };
-        let lags = lags_ms(&[look(0, 0, 0), look(50, 4000, 500), look(100, 10_000, 1000)]);
-        assert_eq!(lags, [0.0, 5.0, 10.0]);
-        assert!(lags_ms(&[]).is_empty());
-    }
 }

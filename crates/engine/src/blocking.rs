@@ -340,9 +340,10 @@ impl Engine {
             .collect();
         for id in waiting {
             if self.end_wait(id, THROWN_OUT)
-                && let Some(session) = self.sessions.get_mut(id)
+                && let Some(mut session) = self.sessions.take(id)
             {
                 session.flags.set(SessionFlags::CLOSE_AFTER_REPLY, true);
+                self.finish(session);
             }
         }
     }

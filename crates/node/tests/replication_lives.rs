@@ -213,7 +213,7 @@ impl World {
         let far = self.reached.entry((index, point.0.clone())).or_default();
         *far = (*far).max(point.1);
         if self.is_traced {
-            let role = self.net.node(index).engine.role().clone();
+            let role = *self.net.node(index).engine.role();
             self.trace(|| format!("   n{index} {} at {point:?}, {role:?}", point.1));
         }
         let is_news = self.last[index].as_ref() != Some(&point);

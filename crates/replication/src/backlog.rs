@@ -42,6 +42,7 @@ impl Backlog {
     pub fn resize(&mut self, size_bytes: u64, budget_bytes: u64) {
         self.size_bytes = size_bytes;
         self.budget_bytes = budget_bytes;
+        self.chain.set_block_bytes(block_bytes(size_bytes));
     }
 
     /// The offset before the first byte that is still here.
@@ -61,12 +62,20 @@ impl Backlog {
         self.chain.memory_bytes()
     }
 
+    /// In pieces of a block: a block is trimmed as a whole, so a big one would keep too much.
     pub fn append(&mut self, bytes: &[u8]) {
-        self.chain.append(bytes);
+        for piece in bytes.chunks(block_bytes(self.size_bytes)) {
+            self.chain.append(piece);
+        }
     }
 
+    /// The same, taking the vector over if that pays and it is small beside what is kept.
     pub fn append_vec(&mut self, bytes: Vec<u8>) -> Vec<u8> {
-        self.chain.append_vec(bytes)
+        if bytes.len() as u64 <= self.size_bytes / 8 {
+            return self.chain.append_vec(bytes);
+        }
+        self.append(&bytes);
+        Vec::new()
     }
 
     pub fn cursor(&self, offset: ReplOffset) -> Option<Cursor> {
@@ -136,8 +145,19 @@ mod tests {
     }
 
     #[test]
+    fn a_big_write_is_trimmed_like_many_small_ones() {
+        let size = 16 * 1024;
+        let mut backlog = Backlog::new(offset(0), 64 * BLOCK, 0);
+        backlog.resize(size, 0);
+        assert!(backlog.append_vec(vec![7; 10 * BLOCK_BYTES]).is_empty());
+        backlog.append(&vec![7; 10 * BLOCK_BYTES]);
+        backlog.trim(Needs::default());
+        assert!((size..size + 1024).contains(&backlog.len_bytes()));
+    }
+
+    #[test]
     fn what_is_being_sent_stays_whatever_it_costs() {
-        let pinned = Some(offset(100 + BLOCK / 2));
+        let pinned = Some(offset(100 + 10));
         let needs = Needs {
             pinned,
             wanted: None,

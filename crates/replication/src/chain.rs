@@ -76,6 +76,11 @@ impl Chain {
         }
     }
 
+    /// For blocks to come.
+    pub fn set_block_bytes(&mut self, block_bytes: usize) {
+        self.block_bytes = block_bytes;
+    }
+
     pub fn start(&self) -> u64 {
         self.blocks.front().map_or(self.end, |block| block.start)
     }

@@ -51,7 +51,8 @@ pub(crate) struct Primary {
     departed: Vec<Departed>,
     is_ack_wanted: bool,
     pub next_cron_ms: Option<u64>,
-    next_ping_ms: u64,
+    /// None until there was something to look after.
+    next_ping_ms: Option<u64>,
     lonely_since_ms: u64,
 }
 
@@ -455,10 +456,12 @@ impl Primary {
         if self.next_cron_ms.is_none_or(|due| due > now_ms) {
             return;
         }
-        if is_primary && may_ping && now_ms >= self.next_ping_ms && self.replicas().next().is_some()
-        {
+        let next_ms = now_ms.saturating_add(core.config.ping_period_ms.max(CRON_MS));
+        // Not at once after a start, when replicas that come back compare offsets.
+        let due_ms = *self.next_ping_ms.get_or_insert(next_ms);
+        if is_primary && may_ping && now_ms >= due_ms && self.replicas().next().is_some() {
             core.append(PING);
-            self.next_ping_ms = now_ms + core.config.ping_period_ms.max(CRON_MS);
+            self.next_ping_ms = Some(next_ms);
         }
         for link in self.links() {
             self.look_after(core, link, now_ms);
@@ -527,7 +530,7 @@ impl Primary {
 
     /// The period was changed: it begins anew.
     pub fn restart_pings(&mut self, core: &Core, now_ms: u64) {
-        self.next_ping_ms = now_ms.saturating_add(core.config.ping_period_ms);
+        self.next_ping_ms = Some(now_ms.saturating_add(core.config.ping_period_ms));
     }
 
     /// The time without replicas counts from here.

@@ -227,6 +227,13 @@ impl Primary {
             return self.snapshot_failed(core, id, "its length is not what was promised");
         }
         snapshot.phase = Phase::Finished;
+        if snapshot.kind == SnapshotKind::Streamed {
+            let is_receiving = |peer: &&Peer| matches!(peer.state, State::Receiving { .. });
+            let count = self.peers.values().filter(is_receiving).count();
+            core.notice(format!(
+                "Diskless rdb transfer, done reading from pipe, {count} replicas still up."
+            ));
+        }
         for link in self.links() {
             self.advance(core, link, now_ms);
         }

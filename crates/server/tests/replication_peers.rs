@@ -247,6 +247,15 @@ fn check_random(chain: [Who; 4], beside: Who, seed: u64) {
     }
     let mut chaos = Chaos::new(seed, 4);
     let mut writer = Writer::new(primary, seed);
+    while writer.sent < count / 2 {
+        writer.send(BATCH);
+        chaos.turn(&mut replicas);
+    }
+    // One cut for sure that no backlog bridges.
+    replicas[2].link().open();
+    replicas[2].wait_for_link();
+    replicas[2].link().refuse();
+    writer.send_large();
     while writer.sent < count {
         writer.send(BATCH);
         chaos.turn(&mut replicas);
@@ -312,6 +321,15 @@ impl Writer {
             }
         }
         self.main.pipeline(&together);
+    }
+
+    /// More than any backlog here keeps.
+    fn send_large(&mut self) {
+        let value = "large ".repeat(50_000);
+        for number in 0..3 {
+            self.main
+                .command(&["SET", &format!("large:{number}"), &value]);
+        }
     }
 
     fn restore(&mut self, from: &str, to: &str) {

@@ -193,7 +193,7 @@ impl Aof {
     /// made more possible.
     pub(super) fn advance_script(&mut self, now: Now) -> bool {
         let Some(script) = &mut self.script else {
-            return self.begin_next(now);
+            return self.begin_next();
         };
         if script.current.is_some() && script.retry_at_us.is_none_or(|at| at > now.mono_us) {
             return false;
@@ -312,7 +312,7 @@ impl Aof {
     }
 
     /// Begins what is due. True if anything changed.
-    fn begin_next(&mut self, now: Now) -> bool {
+    fn begin_next(&mut self) -> bool {
         if self.advance_rewrite() {
             return true;
         }

@@ -314,6 +314,7 @@ impl Chaos {
             "AUTH pw",
             "CONFIG SET maxmemory 0 requirepass  maxmemory-clients 0",
             "DEBUG SET-ACTIVE-EXPIRE 1",
+            "REPLICAOF NO ONE",
         ] {
             let args: Vec<Vec<u8>> = request
                 .split(' ')

@@ -68,7 +68,7 @@ fn is_fit(args: &[Vec<u8>]) -> bool {
     let name = args[0].to_ascii_lowercase();
     !matches!(
         name.as_slice(),
-        b"debug" | b"config" | b"client" | b"auth" | b"quit" | b"reset"
+        b"debug" | b"config" | b"client" | b"auth" | b"quit" | b"reset" | b"replicaof" | b"slaveof"
     )
 }
 

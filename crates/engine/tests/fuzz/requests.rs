@@ -342,7 +342,8 @@ impl Requests {
 
 fn answers_once(spec: &CommandSpec) -> bool {
     let full = spec.full_name();
-    !(full.ends_with("subscribe") || full == "monitor" || full == "client|reply")
+    let is_link = matches!(full, "psync" | "replconf" | "sync");
+    !(is_link || full.ends_with("subscribe") || full == "monitor" || full == "client|reply")
 }
 
 fn debug(random: &mut Random) -> Vec<Vec<u8>> {

@@ -96,7 +96,7 @@ fn role_changed(engine: &mut Engine, host: &mut dyn NodeHost, role: MachineRole)
     let role = Role {
         is_replica: role == MachineRole::Replica,
         is_link_up: links.machine.is_link_up(),
-        ..engine.role().clone()
+        ..*engine.role()
     };
     engine.set_role(role, host);
 }

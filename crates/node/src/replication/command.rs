@@ -22,6 +22,10 @@ pub fn command(
     id: CommandId,
     args: Args<'_>,
 ) -> Outcome {
+    if session.is_primary_link() && id != CommandId::Replconf {
+        // Else a hostile one could point us anywhere, or make a replica's link of the session it owns.
+        return Err(ReplyError::new("ERR not for a master to say"));
+    }
     match id {
         CommandId::Role => {
             write_role(&host.node().links.role(engine), out);

@@ -55,8 +55,11 @@ impl Upstream {
             self.written.clear();
             return None;
         };
-        while let Some((_, offset)) = self.written.pop_front_if(|(end, _)| *end <= effects) {
+        while let Some(&(end, offset)) = self.written.front()
+            && end <= effects
+        {
             self.durable = offset;
+            self.written.pop_front();
         }
         Some(self.durable)
     }

@@ -26,6 +26,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("OBJECT|HELP", "STATE"),
     ("OBJECT|IDLETIME", "STATE"),
     ("PUBSUB|HELP", "STATE"),
+    ("WAIT", "would wait for replicas that neither has"),
+    ("WAITAOF", "not in the release that is compared with"),
     ("SUBSCRIBE", "MODE"),
     ("PSUBSCRIBE", "MODE"),
     ("SSUBSCRIBE", "MODE"),
