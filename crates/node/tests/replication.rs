@@ -5,10 +5,12 @@
 mod support;
 
 use config::{AppendFsync, Config};
-use support::TestNode;
+use engine::ConnInfo;
+use node::replication::Want;
 use support::contents::Contents;
 use support::disk::ModelDisk;
 use support::network::{Network, Weather};
+use support::{Client, TestNode};
 
 fn quick(_: &mut Config) {}
 
@@ -379,4 +381,220 @@ fn a_slow_replica_in_full_sync_slows_writers_and_is_not_cut_off() {
         "{}",
         net.log(a)
     );
+}
+
+/// A primary of which only the replies exist.
+struct FakePrimary {
+    node: TestNode,
+    attempt: replication::Attempt,
+    /// What the node has not taken yet.
+    input: Vec<u8>,
+}
+
+impl FakePrimary {
+    /// As often as the node connects it is answered, and gets these bytes behind +FULLRESYNC.
+    fn offer(node: TestNode, snapshot: &[u8]) -> FakePrimary {
+        let mut fake = FakePrimary {
+            node,
+            attempt: replication::Attempt(0),
+            input: Vec::new(),
+        };
+        fake.node
+            .until("connected", |node| match node.host.links.poll_want() {
+                Some(Want::Connect { attempt, .. }) => {
+                    fake.attempt = attempt;
+                    true
+                }
+                _ => false,
+            });
+        let TestNode { engine, host, .. } = &mut fake.node;
+        let info = ConnInfo::default();
+        node::replication::connected(engine, host, fake.attempt, info);
+        while let Some(want) = fake.node.host.links.poll_want() {
+            if let Want::Send { bytes, .. } = want {
+                fake.answer(&bytes, snapshot);
+            }
+        }
+        fake
+    }
+
+    fn answer(&mut self, requests: &[u8], snapshot: &[u8]) {
+        let text = String::from_utf8_lossy(requests).to_uppercase();
+        let mut replies = Vec::new();
+        for request in text.split('*').skip(1) {
+            match request {
+                _ if request.contains("PING") => replies.extend(b"+PONG\r\n"),
+                _ if request.contains("\nPSYNC\r") => {
+                    replies.extend(format!("+FULLRESYNC {} 100\r\n", "a".repeat(40)).as_bytes());
+                    replies.extend(snapshot);
+                }
+                _ => replies.extend(b"+OK\r\n"),
+            }
+        }
+        for piece in replies.chunks(61) {
+            self.read(piece);
+        }
+    }
+
+    fn read(&mut self, piece: &[u8]) {
+        let TestNode { engine, host, .. } = &mut self.node;
+        self.input.extend_from_slice(piece);
+        node::replication::read(engine, host, self.attempt, &mut self.input);
+        self.node.turn();
+    }
+}
+
+/// A dump of a node with some data in this database.
+fn dump(db: u32) -> Vec<u8> {
+    let mut node = started(ModelDisk::default(), |config| config.databases = 64);
+    let client = node.client();
+    node.ok(client, &format!("SELECT {db}"));
+    for n in 0..30 {
+        node.call(client, &format!("RPUSH list{n} one two {n}"));
+    }
+    node.ok(client, "SAVE");
+    node.disk().file("dump.rdb").expect("was saved").to_vec()
+}
+
+fn started(disk: ModelDisk, configure: impl FnOnce(&mut Config)) -> TestNode {
+    TestNode::start(disk, configure).unwrap_or_else(|refused| panic!("{}", refused.log()))
+}
+
+#[test]
+fn what_is_no_good_snapshot_leaves_the_old_data_and_is_tried_again() {
+    let good = dump(0);
+    let with_length = |bytes: &[u8]| [format!("${}\r\n", bytes.len()).as_bytes(), bytes].concat();
+    let mark = "e".repeat(40);
+    let mut newer = good.clone();
+    newer[5..9].copy_from_slice(b"0099");
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    let mut wrong_sum = good.clone();
+    *wrong_sum.last_mut().expect("not empty") ^= 1;
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("garbage", with_length(&[b'g'; 500])),
+        ("newer", with_length(&newer)),
+        ("flipped", with_length(&flipped)),
+        ("wrong sum", with_length(&wrong_sum)),
+        ("short", with_length(&good[..good.len() - 20])),
+        ("long", with_length(&[&good[..], b"more"].concat())),
+        ("database 20", with_length(&dump(20))),
+        ("empty file", b"$0\r\n".to_vec()),
+        ("no length", b"$-5\r\n".to_vec()),
+        ("no bulk", b"hello\r\n".to_vec()),
+        ("unlucky", b"-ERR no\r\n".to_vec()),
+        (
+            "short before its mark",
+            [
+                format!("$EOF:{mark}\r\n").as_bytes(),
+                &good[..50],
+                mark.as_bytes(),
+            ]
+            .concat(),
+        ),
+    ];
+    for (what, bytes) in cases {
+        let mut node = started(ModelDisk::default(), quick);
+        let client = node.client();
+        node.ok(client, "SET own data");
+        let old = Contents::of(&node.engine.keyspace);
+        node.ok(client, "REPLICAOF 10.0.0.9 7008");
+        for _ in 0..2 {
+            node = FakePrimary::offer(node, &bytes).node;
+            assert_eq!(Contents::of(&node.engine.keyspace), old, "{what}");
+            assert!(!node.engine.role().is_link_up, "{what}: {}", node.log());
+            assert!(!node.engine.async_loading, "{what}: {}", node.log());
+        }
+        let node = FakePrimary::offer(node, &with_length(&good)).node;
+        assert!(node.engine.role().is_link_up, "{what}: {}", node.log());
+        assert_eq!(node.engine.keyspace.live_count(), 30, "{what}");
+    }
+}
+
+/// All that a link is sent, till there is no more.
+fn received_by_link(node: &mut TestNode, client: Client) -> Vec<u8> {
+    let mut all = Vec::new();
+    for _ in 0..100 {
+        node.wait_ms(100);
+        let mut ready = Vec::new();
+        node.host.links.ready_links(&mut ready);
+        for (link, session) in ready {
+            assert!(session == client.0);
+            while !node.host.links.output(link).is_empty() {
+                let bytes = node.host.links.output(link).to_vec();
+                all.extend(&bytes);
+                let host = &mut node.host;
+                host.links
+                    .written(link, bytes.len(), false, &mut host.outside);
+            }
+        }
+    }
+    all
+}
+
+/// The snapshot in what a link was sent, and what follows it.
+fn split(all: &[u8]) -> (Vec<u8>, String) {
+    let dollar = all
+        .iter()
+        .position(|byte| *byte == b'$')
+        .expect("a snapshot");
+    let line = all[dollar..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .expect("a line")
+        + dollar;
+    let head = String::from_utf8_lossy(&all[dollar + 1..line - 1]).into_owned();
+    let body = &all[line + 1..];
+    let (len, skipped) = match head.strip_prefix("EOF:") {
+        None => (head.parse().expect("a length"), 0),
+        Some(mark) => {
+            let is_mark = |at: &usize| body[*at..].starts_with(mark.as_bytes());
+            ((0..body.len()).find(is_mark).expect("the mark"), mark.len())
+        }
+    };
+    let rest = String::from_utf8_lossy(&body[len + skipped..]).into_owned();
+    (body[..len].to_vec(), rest)
+}
+
+fn loaded(rdb: &[u8]) -> Contents {
+    let mut disk = ModelDisk::default();
+    disk.put("dump.rdb", rdb);
+    Contents::of(&started(disk, quick).engine.keyspace)
+}
+
+#[test]
+fn an_old_replica_gets_a_file_of_known_length_and_a_filtered_one_no_data() {
+    for is_diskless in [false, true] {
+        let mut node = started(ModelDisk::default(), |config| {
+            config.repl_diskless_sync = is_diskless;
+            config.repl_diskless_sync_delay = 0;
+        });
+        let client = node.client();
+        for n in 0..300 {
+            node.ok(client, &format!("SET key{n} {n}"));
+        }
+        let contents = Contents::of(&node.engine.keyspace);
+        let old = node.client();
+        assert_eq!(node.call(old, "SYNC"), "");
+        node.ok(client, "SET later 1");
+        let (rdb, stream) = split(&received_by_link(&mut node, old));
+        assert_eq!(loaded(&rdb), contents);
+        assert!(stream.contains("later"), "{stream}");
+        let mut filtered = node.client();
+        node.ok(filtered, "REPLCONF rdb-filter-only functions");
+        let refused = node.call(filtered, "PSYNC ? -1");
+        assert_eq!(refused, "-ERR Filtered replica requires EOF capability");
+        filtered = node.client();
+        node.ok(
+            filtered,
+            "REPLCONF capa eof capa psync2 rdb-filter-only functions",
+        );
+        node.call(filtered, "PSYNC ? -1");
+        let number = node.engine.sessions.get(old.0).expect("it is there").id;
+        let host = &mut node.host;
+        host.links.session_closed(number, &mut host.outside);
+        node.engine.disconnect(old.0);
+        let (rdb, _) = split(&received_by_link(&mut node, filtered));
+        assert_eq!(loaded(&rdb), Contents::default());
+    }
 }
