@@ -163,13 +163,7 @@ impl Engine {
         if self.loading && concerns(session, id, |f| !f.contains(Flags::LOADING)) {
             return Err(texts::LOADING);
         }
-        // Redis refuses REPLICAOF too, for it cannot leave a load; here it is how an operator gets away
-        // from a primary that stalls in the middle of its snapshot.
-        let is_way_out = matches!(id, CommandId::Replicaof | CommandId::Slaveof);
-        if self.async_loading
-            && !is_way_out
-            && concerns(session, id, |f| f.contains(Flags::NO_ASYNC_LOADING))
-        {
+        if self.async_loading && disturbs_loading(session, id) {
             return Err(texts::LOADING);
         }
         // Else the link of a replica could get around a pause, which does not hold it back.
@@ -418,6 +412,14 @@ impl Engine {
 fn concerns(session: &Session, id: CommandId, wanted: impl Fn(Flags) -> bool) -> bool {
     let is_queued = || session.queued.iter().any(|q| wanted(q.command.flags()));
     wanted(id.flags()) || id == CommandId::Exec && is_queued()
+}
+
+/// Whether the command is not for a time in which a snapshot is loaded beside the data. Redis refuses
+/// REPLICAOF too, for it cannot leave a load; here it is how an operator gets away from a primary
+/// that stalls in the middle of its snapshot.
+fn disturbs_loading(session: &Session, id: CommandId) -> bool {
+    let is_way_out = matches!(id, CommandId::Replicaof | CommandId::Slaveof);
+    !is_way_out && concerns(session, id, |f| f.contains(Flags::NO_ASYNC_LOADING))
 }
 
 fn runs_inside_multi(id: CommandId) -> bool {
